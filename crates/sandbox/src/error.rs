@@ -1,0 +1,57 @@
+//! What can go wrong with a sandbox, as far as a caller acts on it.
+
+/// A failed sandbox operation.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// This host lacks something that isolation needs.
+    #[error("this machine cannot isolate a sandbox: {missing}")]
+    Unsupported {
+        /// What is missing.
+        missing: String,
+        /// How to mend it.
+        fix: String,
+    },
+    /// A file does not exist, is a folder, may not be read …: the sandbox's own words.
+    #[error("{path}: {message}")]
+    File {
+        /// The path as it was given.
+        path: String,
+        /// `no such file or directory` and its likes.
+        message: String,
+    },
+    /// A pattern does not parse.
+    #[error("bad pattern: {message}")]
+    Pattern {
+        /// Why.
+        message: String,
+    },
+    /// A program cannot be started.
+    #[error("could not start {program}: {message}")]
+    Start {
+        /// The program.
+        program: String,
+        /// Why.
+        message: String,
+    },
+    /// The sandbox is gone: stopped, killed, out of memory or out of time.
+    #[error("the sandbox is gone: {cause}")]
+    Gone {
+        /// Why, where it is known.
+        cause: String,
+    },
+    /// The host's disk is full.
+    #[error("the disk that holds {path} is full")]
+    DiskFull {
+        /// A path on it.
+        path: String,
+    },
+    /// Anything else; the cause is for the log.
+    #[error("could not {doing}")]
+    Internal {
+        /// What we were doing.
+        doing: &'static str,
+        /// The cause.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}

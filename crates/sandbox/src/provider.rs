@@ -1,0 +1,266 @@
+//! The port: what every sandbox provider can do.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::SandboxId;
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+
+use crate::error::SandboxError;
+
+type Answer<'a, T> = BoxFuture<'a, Result<T, SandboxError>>;
+
+/// What a new sandbox shall be.
+#[derive(Debug, Clone)]
+pub struct SandboxSpec {
+    /// Its id; every resource on the host is labelled with it.
+    pub id: SandboxId,
+    /// The folder on the host that holds what survives the sandbox (the workspace's upper layer, the home,
+    /// the shell's saved state). Made where it is missing; a new sandbox on the same folder sees the same files.
+    pub state_dir: PathBuf,
+    /// A read-only tree under /workspace (a prepared clone); what the sandbox writes goes to `state_dir`.
+    pub workspace_base: Option<PathBuf>,
+    /// Host paths to show read-only at the same path, besides the template.
+    pub include: Vec<PathBuf>,
+    /// Host paths to show at another path, read-only: (host, inside).
+    pub binds: Vec<(PathBuf, PathBuf)>,
+    /// Limits.
+    pub limits: SandboxLimits,
+}
+
+/// What a sandbox may use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SandboxLimits {
+    /// Memory of all processes together.
+    pub memory_bytes: u64,
+    /// Processes and threads at once.
+    pub processes: u32,
+    /// The largest file that may be written.
+    pub file_size_bytes: u64,
+    /// Open files per process.
+    pub open_files: u64,
+    /// CPU time per second of wall time, in thousandths of a core.
+    pub cpu_millis: u32,
+    /// How long the sandbox may live.
+    pub wall: Duration,
+}
+
+impl Default for SandboxLimits {
+    fn default() -> Self {
+        Self {
+            memory_bytes: 4 << 30,
+            processes: 512,
+            file_size_bytes: 8 << 30,
+            open_files: 4_096,
+            cpu_millis: 2_000,
+            wall: Duration::from_secs(24 * 60 * 60),
+        }
+    }
+}
+
+/// Makes sandboxes.
+pub trait SandboxProvider: Send + Sync + 'static {
+    /// `native`, `fake` …
+    fn name(&self) -> &'static str;
+
+    /// What isolates its sandboxes, in a few words for people; says that namespaces share the host's kernel.
+    fn isolation(&self) -> String;
+
+    /// Makes a sandbox and starts its guest.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError::Unsupported`] where this host lacks what isolation needs; never with less isolation.
+    fn create(&self, spec: SandboxSpec) -> Answer<'_, Arc<dyn Sandbox>>;
+
+    /// Kills and removes what carries our label and is not among `keep`; says what it removed.
+    fn reap(&self, keep: Vec<SandboxId>) -> Answer<'_, Vec<SandboxId>>;
+}
+
+/// One live sandbox.
+pub trait Sandbox: Send + Sync + 'static {
+    /// Its id.
+    fn id(&self) -> SandboxId;
+
+    /// Runs a program to its end.
+    ///
+    /// `output` is called with each piece as it comes and must not block. Dropping the future kills the program.
+    fn exec<'a>(
+        &'a self,
+        command: Exec,
+        output: &'a (dyn Fn(Output<'_>) + Send + Sync),
+    ) -> Answer<'a, ExecEnd>;
+
+    /// Runs a command line in the persistent shell: directory and exported environment survive to the next call.
+    /// Calls queue behind each other. Dropping the future stops the command; the shell goes on.
+    fn shell<'a>(
+        &'a self,
+        command: ShellCommand,
+        output: &'a (dyn Fn(Output<'_>) + Send + Sync),
+    ) -> Answer<'a, ShellEnd>;
+
+    /// Starts a command line in the background, in the persistent shell's directory and environment; its output
+    /// goes to the file that is named in the answer.
+    fn background(&self, command: String) -> Answer<'_, Background>;
+
+    /// The background processes that still run.
+    fn background_list(&self) -> Answer<'_, Vec<Background>>;
+
+    /// Reads a file, at most `max_bytes` from `offset`. Relative paths are relative to /workspace.
+    fn read<'a>(&'a self, path: &'a str, offset: u64, max_bytes: u64) -> Answer<'a, FileRead>;
+
+    /// Writes a whole file (atomically: a reader sees the old or the new one), making folders as needed.
+    /// Keeps the mode of a file that exists.
+    fn write<'a>(&'a self, path: &'a str, bytes: Vec<u8>) -> Answer<'a, FileWritten>;
+
+    /// Searches file contents; honours .gitignore, skips binary files and .git, never follows links.
+    fn grep(&self, query: Grep) -> Answer<'_, GrepFound>;
+
+    /// Lists files whose path matches a pattern, newest first; honours .gitignore.
+    fn glob(&self, query: Glob) -> Answer<'_, GlobFound>;
+
+    /// Kills every process and frees the host's resources; `state_dir` stays. Calling twice is calling once.
+    fn stop(&self) -> Answer<'_, ()>;
+}
+
+/// A program to run.
+#[derive(Debug, Clone, Default)]
+pub struct Exec {
+    /// Program and arguments.
+    pub argv: Vec<String>,
+    /// The directory; /workspace where empty.
+    pub directory: String,
+    /// Added to the sandbox's own small environment.
+    pub env: Vec<(String, String)>,
+    /// Given on standard input, which is then closed.
+    pub stdin: Vec<u8>,
+    /// Killed after this long.
+    pub timeout: Option<Duration>,
+}
+
+/// A command line for the persistent shell.
+#[derive(Debug, Clone)]
+pub struct ShellCommand {
+    /// The command line, as for `bash -c`.
+    pub command: String,
+    /// Stopped after this long.
+    pub timeout: Duration,
+}
+
+/// A piece of output.
+#[derive(Debug, Clone, Copy)]
+pub enum Output<'a> {
+    /// From standard output.
+    Stdout(&'a [u8]),
+    /// From standard error.
+    Stderr(&'a [u8]),
+}
+
+/// How a program ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExecEnd {
+    /// Its exit code; 128 + n after signal n.
+    pub exit_code: i32,
+    /// Whether we stopped it because its time was up.
+    pub timed_out: bool,
+}
+
+/// How a command of the persistent shell ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShellEnd {
+    /// Its exit code.
+    pub exit_code: i32,
+    /// Whether we stopped it because its time was up.
+    pub timed_out: bool,
+    /// Whether the shell itself was lost (`exit`, a kill) and a new one stands ready in the saved directory
+    /// with the saved environment.
+    pub restarted: bool,
+    /// The shell's directory now.
+    pub directory: String,
+}
+
+/// A process in the background.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Background {
+    /// 1, 2, 3 … within the sandbox.
+    pub number: u32,
+    /// Its process id inside the sandbox.
+    pub pid: i32,
+    /// The command line.
+    pub command: String,
+    /// The file inside the sandbox that gets its output.
+    pub output_path: String,
+}
+
+/// A piece of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileRead {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// The file's whole size.
+    pub size_bytes: u64,
+}
+
+/// What a write did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileWritten {
+    /// Whether the file is new.
+    pub created: bool,
+}
+
+/// A search.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Grep {
+    /// A regular expression (Rust's `regex`).
+    pub pattern: String,
+    /// A file or folder; /workspace where empty.
+    pub path: String,
+    /// Only files whose path matches this glob.
+    pub glob: Option<String>,
+    /// Whether case matters not.
+    pub ignore_case: bool,
+    /// The most lines to return.
+    pub max_matches: u32,
+}
+
+/// What a search found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrepFound {
+    /// The lines, by file and line number.
+    pub matches: Vec<GrepMatch>,
+    /// Whether there are more than `max_matches`.
+    pub more: bool,
+}
+
+/// One line that matched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrepMatch {
+    /// The file, relative to /workspace where it lies in it.
+    pub path: String,
+    /// From 1.
+    pub line: u64,
+    /// The line, cut at 500 characters.
+    pub text: String,
+}
+
+/// A listing.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Glob {
+    /// A pattern: `**/*.rs`.
+    pub pattern: String,
+    /// A folder; /workspace where empty.
+    pub path: String,
+    /// The most paths to return.
+    pub max_paths: u32,
+}
+
+/// What a listing found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GlobFound {
+    /// Paths, relative to /workspace where they lie in it.
+    pub paths: Vec<String>,
+    /// Whether there are more than `max_paths`.
+    pub more: bool,
+}

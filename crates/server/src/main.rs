@@ -1,0 +1,2 @@
+//! The `journeyman` program.
+fn main() {}
