@@ -1,0 +1,91 @@
+//! What the loop needs from outside: a place that keeps its steps, and the wishes of people.
+
+use domain::QuestionId;
+use domain::event::{Artifact, Live, RunEvent};
+use domain::question::Answer;
+use futures_util::future::BoxFuture;
+
+/// Keeps a run's steps. Only one loop at a time may hold a run's journal.
+pub trait Journal: Send + Sync + 'static {
+    /// Appends events in one step, together with taking `commands` off the list. Durable when it returns.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError`]: nothing was appended; the loop ends and the run goes on elsewhere or later.
+    fn append(&self, events: Vec<RunEvent>, commands: Vec<i64>) -> BoxFuture<'_, Result<(), JournalError>>;
+
+    /// Shows something that is under way to whoever watches; never blocks, may be lost.
+    fn live(&self, live: Live);
+
+    /// Keeps bytes that are too large for an event and names them.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError`] where they could not be kept.
+    fn keep(
+        &self,
+        sort: &'static str,
+        name: String,
+        bytes: Vec<u8>,
+    ) -> BoxFuture<'_, Result<Artifact, JournalError>>;
+
+    /// The commands that wait, oldest first. Cheap when there are none: it is called before every step.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError`] where they could not be read, or the run was given to another worker.
+    fn commands(&self) -> BoxFuture<'_, Result<Vec<Command>, JournalError>>;
+
+    /// Returns when there may be a new command. May return for nothing; the caller looks again.
+    fn command_came(&self) -> BoxFuture<'_, ()>;
+}
+
+/// A person's wish for a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// Its number; given back to [`Journal::append`] with the events that it caused.
+    pub number: i64,
+    /// Who.
+    pub by: String,
+    /// What.
+    pub wish: Wish,
+}
+
+/// What a person wants of a run.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "wish", rename_all = "snake_case")]
+pub enum Wish {
+    /// Steer it: the words reach the model before its next call.
+    Say {
+        /// The words.
+        text: String,
+    },
+    /// Answer its question.
+    Answer {
+        /// The question.
+        question: QuestionId,
+        /// The answer.
+        answer: Answer,
+    },
+    /// Stop after the step that is under way.
+    Pause,
+    /// End it now.
+    Cancel {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Why a step could not be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// Another worker owns the run now (our lease ran out).
+    #[error("another worker owns this run now")]
+    Lost,
+    /// The disk is full; nothing was kept.
+    #[error("the disk is full")]
+    DiskFull,
+    /// Anything else.
+    #[error("could not keep a step of the run")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
