@@ -1,0 +1,35 @@
+//! `cargo xtask demo`: from a fresh checkout to the demo, with every step shown.
+
+use std::process::Stdio;
+
+use crate::{guest, machine, npm, run, workspace};
+
+/// Sets up, builds, and becomes the demo; the flags are the demo's own.
+pub(crate) fn run(flags: &[String]) -> Result<(), String> {
+    step("setup", machine::for_demo)?;
+    let program = product()?;
+    let mut demo = run::command(&program);
+    demo.arg("demo").args(flags).stdin(Stdio::inherit());
+    Err(replace_with(&mut demo))
+}
+
+/// Builds the release program with the web inside, and returns its path.
+pub(crate) fn product() -> Result<std::path::PathBuf, String> {
+    if workspace::web().is_some() {
+        step("web", || run::check(&mut npm::web_script("build")))?;
+    }
+    step("guest", || guest::build().map(|_| ()))?;
+    step("journeyman", || run::check(&mut run::cargo(&["build", "--release", "--package", "server"])))?;
+    Ok(workspace::target().join("release/journeyman"))
+}
+
+fn step(name: &str, action: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    run::step(name, action).map(|_| ()).map_err(|_| String::new())
+}
+
+/// Signals and the exit code are the program's from here on; returns only when it cannot start.
+pub(crate) fn replace_with(command: &mut std::process::Command) -> String {
+    use std::os::unix::process::CommandExt;
+    let error = command.exec();
+    format!("cannot start {}: {error}", command.get_program().to_string_lossy())
+}
