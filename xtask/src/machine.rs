@@ -35,6 +35,7 @@ const FONTS: Need = Need {
 pub(crate) fn for_tests() -> Result<(), String> {
     node()?;
     packages(&[GIT, BASH, COMPILER, POSTGRES, REDIS, CHROMIUM, FONTS])?;
+    crates()?;
     npm::install_web()?;
     npm::install_emulators()
 }
@@ -45,7 +46,14 @@ pub(crate) fn for_demo() -> Result<(), String> {
     if crate::workspace::web().is_some() {
         node()?;
     }
+    crates()?;
     npm::install_web()
+}
+
+fn crates() -> Result<(), String> {
+    let host = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let fetch = ["fetch", "--locked", "--quiet", "--target", &host];
+    run::with_retries("cargo fetch", || run::check(&mut run::cargo(&fetch)))
 }
 
 /// The folder that holds `initdb` and `postgres`.
