@@ -1,0 +1,105 @@
+//! Background processes. A list on disk tells, after the sandbox was lost, what was lost with it.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+
+use super::{Agent, lock};
+use crate::protocol::{Background, Failure, Reply};
+
+/// What a background process runs: the shell's saved directory and exports, then the command line.
+const START: &str = r#"[ -f "$1" ] && . "$1" 2>/dev/null; eval "$2""#;
+
+/// The background processes of this sandbox and of the one before it.
+pub(super) struct Backgrounds {
+    folder: PathBuf,
+    lost: Vec<Background>,
+    list: Arc<Mutex<List>>,
+}
+
+struct List {
+    file: PathBuf,
+    last_number: u32,
+    running: BTreeMap<u32, Background>,
+}
+
+impl Backgrounds {
+    /// Reads the list that the sandbox before this one left: what stands in it is lost.
+    pub(super) fn load(state: &Path) -> Self {
+        let (folder, file) = (state.join("background"), state.join("background.json"));
+        let lost: Vec<Background> =
+            fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        let last_number = highest_number(&folder);
+        let list = List { file, last_number, running: BTreeMap::new() };
+        list.save();
+        Self { folder, lost, list: Arc::new(Mutex::new(list)) }
+    }
+
+    /// What runs.
+    pub(super) fn running(&self) -> Vec<Background> {
+        lock(&self.list).running.values().cloned().collect()
+    }
+
+    /// What ran when the sandbox before this one was lost.
+    pub(super) fn lost(&self) -> Vec<Background> {
+        self.lost.clone()
+    }
+
+    /// Starts a command line.
+    pub(super) fn start(&self, agent: &Agent, command: &str) -> Result<Reply, Failure> {
+        let fail = |error: io::Error| Failure::Start {
+            program: command.to_owned(),
+            message: super::files::words(&error),
+        };
+        let mut list = lock(&self.list);
+        let number = list.last_number + 1;
+        fs::create_dir_all(&self.folder).map_err(fail)?;
+        let output_path = self.folder.join(format!("{number}.log"));
+        let output = File::create(&output_path).map_err(fail)?;
+        let shell = if Path::new("/bin/bash").exists() { "/bin/bash" } else { "/bin/sh" };
+        let mut process = agent.command(shell, Path::new(&agent.setup.workspace));
+        process.args(["-c", START, shell]).arg(agent.shell.saved_state()).arg(command);
+        process.stdin(Stdio::null()).stdout(output.try_clone().map_err(fail)?).stderr(output);
+        let running = agent.children.spawn(&mut process).map_err(fail)?;
+        list.last_number = number;
+        let background = Background {
+            number,
+            pid: running.pid,
+            command: command.to_owned(),
+            output_path: output_path.to_string_lossy().into_owned(),
+        };
+        list.running.insert(number, background.clone());
+        list.save();
+        let shared = Arc::clone(&self.list);
+        let _ = std::thread::Builder::new().stack_size(64 << 10).spawn(move || {
+            running.wait();
+            let mut list = lock(&shared);
+            list.running.remove(&number);
+            list.save();
+        });
+        Ok(Reply::Started(background))
+    }
+}
+
+impl List {
+    /// Writes the list whole or not at all; a list that cannot be written costs only the later notice.
+    fn save(&self) {
+        let new = self.file.with_extension("new");
+        let list: Vec<&Background> = self.running.values().collect();
+        if let Ok(json) = serde_json::to_vec(&list) {
+            let _ = fs::write(&new, json).and_then(|()| fs::rename(&new, &self.file));
+        }
+    }
+}
+
+/// The highest number that has an output file, so that no output is overwritten.
+fn highest_number(folder: &Path) -> u32 {
+    let names = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    names
+        .filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".log")?.parse().ok())
+        .max()
+        .unwrap_or(0)
+}

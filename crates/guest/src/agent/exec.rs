@@ -1,0 +1,84 @@
+//! Runs a program to its end.
+
+use std::io;
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+use super::children::Running;
+use super::pump::{Input, Pump, Streams, Wake, set_nonblocking};
+use super::{Agent, now, processes};
+use crate::protocol::{Failure, Reply};
+
+/// What to run.
+pub(super) struct Exec {
+    pub(super) argv: Vec<String>,
+    pub(super) directory: String,
+    pub(super) env: Vec<(String, String)>,
+    pub(super) timeout: Option<Duration>,
+}
+
+/// Runs `exec`, streams its output and sends the reply. The program dies with the connection.
+pub(super) fn run(agent: &Agent, connection: &UnixStream, exec: &Exec) -> io::Result<()> {
+    let mut pump = Pump::new(connection)?;
+    let mut running = match start(agent, exec) {
+        Ok(running) => running,
+        Err(failure) => return pump.finish(&Reply::Failed(failure)),
+    };
+    let input = running.stdin.take().map(Input::new).transpose()?;
+    for pipe in
+        [running.stdout.as_ref().map(|pipe| pipe.as_fd()), running.stderr.as_ref().map(|pipe| pipe.as_fd())]
+            .into_iter()
+            .flatten()
+    {
+        set_nonblocking(pipe)?;
+    }
+    let mut streams = Streams {
+        outputs: [
+            running.stdout.as_ref().map(|pipe| pipe.as_fd()),
+            running.stderr.as_ref().map(|pipe| pipe.as_fd()),
+        ],
+        watched: vec![running.ended.as_fd()],
+        input,
+    };
+    let deadline = exec.timeout.and_then(|timeout| now().checked_add(timeout));
+    let wake = pump.run(&mut streams, deadline)?;
+    if wake != Wake::Watched(0) {
+        kill(&running);
+    }
+    let exit_code = running.wait();
+    pump.drain(&streams);
+    pump.finish(&Reply::Ended { exit_code, timed_out: wake == Wake::Deadline })
+}
+
+/// Kills the program, its group and its descendants.
+fn kill(running: &Running) {
+    processes::kill_descendants(running.pid, 0);
+    let _ = killpg(Pid::from_raw(running.pid), Signal::SIGKILL);
+}
+
+fn start(agent: &Agent, exec: &Exec) -> Result<Running, Failure> {
+    let Some((program, arguments)) = exec.argv.split_first() else {
+        return Err(Failure::Start { program: String::new(), message: "no program is named".to_owned() });
+    };
+    let directory = agent.resolve(&exec.directory);
+    let mut command = agent.command(program, &directory);
+    command.args(arguments).envs(exec.env.iter().map(|(key, value)| (key, value)));
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    agent.children.spawn(&mut command).map_err(|error| start_failure(program, &directory, &error))
+}
+
+/// Says whether the directory or the program is what is missing.
+fn start_failure(program: &str, directory: &PathBuf, error: &io::Error) -> Failure {
+    if directory.is_dir() {
+        Failure::Start { program: program.to_owned(), message: super::files::words(error) }
+    } else {
+        let message = format!("the directory {} does not exist", directory.display());
+        Failure::Start { program: program.to_owned(), message }
+    }
+}
