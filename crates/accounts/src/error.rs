@@ -36,7 +36,11 @@ pub enum Error {
     #[error("{0}")]
     Invalid(String),
 
-    /// Something on our side.
+    /// The store did not do what it was asked.
+    #[error(transparent)]
+    Store(#[from] store::StoreError),
+
+    /// Something else on our side.
     #[error("could not {doing}")]
     Internal {
         /// What we were doing.
