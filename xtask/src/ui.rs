@@ -11,8 +11,9 @@ pub(crate) fn run(flags: &[String]) -> Result<(), String> {
     guest::build()?;
     run::check(&mut run::cargo(&["build", "--quiet", "--package", "server"]))?;
     let program = workspace::target().join("debug/journeyman");
+    // `web/vite.config.ts` looks for the server there.
     let mut server = run::command(program)
-        .arg("demo")
+        .args(["demo", "--listen", "127.0.0.1:4000"])
         .args(flags)
         .spawn()
         .map_err(|error| format!("cannot start the server: {error}"))?;
