@@ -1,1 +1,3 @@
-//! testkit
+//! What tests share: a database for each test.
+
+pub mod database;

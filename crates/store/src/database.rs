@@ -1,0 +1,81 @@
+//! The one `match` over the two databases.
+
+use futures_util::future::BoxFuture;
+
+use crate::dialect::Sql;
+use crate::error::{StoreError, from_sqlx};
+use crate::postgres::Postgres;
+use crate::row::Row;
+use crate::sqlite::Sqlite;
+use crate::tx::Tx;
+use crate::value::Value;
+
+/// An open database.
+pub(crate) enum Database {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
+}
+
+impl Database {
+    /// Runs a change in a transaction; returns when it is durable.
+    pub(crate) async fn write<F, T, E>(&self, change: F) -> Result<T, E>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Clone + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.write(change).await,
+            Self::Postgres(postgres) => postgres.write(change).await,
+        }
+    }
+
+    pub(crate) async fn fetch_all(&self, sql: Sql, args: &[Value]) -> Result<Vec<Row>, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => {
+                let rows = sqlite_query(sql, args).fetch_all(&sqlite.readers).await;
+                rows.map(|rows| rows.into_iter().map(Row::Sqlite).collect())
+                    .map_err(|error| from_sqlx(sql.sqlite, error))
+            }
+            Self::Postgres(postgres) => {
+                let rows = postgres_query(sql, args).fetch_all(&postgres.pool).await;
+                rows.map(|rows| rows.into_iter().map(Row::Postgres).collect())
+                    .map_err(|error| from_sqlx(sql.postgres, error))
+            }
+        }
+    }
+
+    pub(crate) async fn fetch_optional(&self, sql: Sql, args: &[Value]) -> Result<Option<Row>, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => {
+                let row = sqlite_query(sql, args).fetch_optional(&sqlite.readers).await;
+                row.map(|row| row.map(Row::Sqlite)).map_err(|error| from_sqlx(sql.sqlite, error))
+            }
+            Self::Postgres(postgres) => {
+                let row = postgres_query(sql, args).fetch_optional(&postgres.pool).await;
+                row.map(|row| row.map(Row::Postgres)).map_err(|error| from_sqlx(sql.postgres, error))
+            }
+        }
+    }
+}
+
+type SqliteQuery = sqlx::query::Query<'static, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
+type PostgresQuery = sqlx::query::Query<'static, sqlx::Postgres, sqlx::postgres::PgArguments>;
+
+/// A prepared statement with its arguments, for SQLite.
+pub(crate) fn sqlite_query(sql: Sql, args: &[Value]) -> SqliteQuery {
+    args.iter().fold(sqlx::query(sql.sqlite), |query, value| match value {
+        Value::Int(value) => query.bind(*value),
+        Value::Text(value) => query.bind(value.clone()),
+        Value::Bytes(value) => query.bind(value.clone()),
+    })
+}
+
+/// A prepared statement with its arguments, for Postgres.
+pub(crate) fn postgres_query(sql: Sql, args: &[Value]) -> PostgresQuery {
+    args.iter().fold(sqlx::query(sql.postgres), |query, value| match value {
+        Value::Int(value) => query.bind(*value),
+        Value::Text(value) => query.bind(value.clone()),
+        Value::Bytes(value) => query.bind(value.clone()),
+    })
+}

@@ -1,0 +1,143 @@
+//! A transaction that is under way.
+
+use crate::database::{postgres_query, sqlite_query};
+use crate::dialect::Sql;
+use crate::error::{StoreError, from_sqlx, is_serialization};
+use crate::row::Row;
+use crate::value::Value;
+
+/// A transaction. Everything done through it becomes durable together, or not at all.
+///
+/// A closure that holds one awaits nothing else: on SQLite all writers wait for it.
+pub struct Tx {
+    pub(crate) connection: Connection,
+    /// Topics that are woken after the commit.
+    pub(crate) topics: Vec<String>,
+    /// What ended the transaction early: a full disk rolls all of it back, whatever the closure does then.
+    pub(crate) ended: Option<StoreError>,
+    /// Whether it lost against another transaction and may be run again.
+    pub(crate) again: bool,
+}
+
+/// What a transaction speaks to.
+pub(crate) enum Connection {
+    Sqlite(sqlx::SqliteConnection),
+    Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
+}
+
+impl Tx {
+    pub(crate) fn new(connection: Connection) -> Self {
+        Self { connection, topics: Vec::new(), ended: None, again: false }
+    }
+
+    /// Runs a statement; returns how many rows it changed.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Conflict`] where a row with the same key is there already, [`StoreError::DiskFull`].
+    pub async fn execute(&mut self, sql: impl Into<Sql>, args: &[Value]) -> Result<u64, StoreError> {
+        let sql = sql.into();
+        self.check_alive()?;
+        let done = match &mut self.connection {
+            Connection::Sqlite(connection) => {
+                sqlite_query(sql, args).execute(connection).await.map(|done| done.rows_affected())
+            }
+            Connection::Postgres(transaction) => {
+                postgres_query(sql, args).execute(&mut **transaction).await.map(|done| done.rows_affected())
+            }
+        };
+        done.map_err(|error| self.note(sql, error))
+    }
+
+    /// Runs a statement and reads all its rows.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tx::execute`], and what `read` returns.
+    pub async fn fetch_all<T>(
+        &mut self,
+        sql: impl Into<Sql>,
+        args: &[Value],
+        read: impl FnMut(&Row) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let sql = sql.into();
+        self.check_alive()?;
+        let rows: Result<Vec<Row>, _> = match &mut self.connection {
+            Connection::Sqlite(connection) => sqlite_query(sql, args)
+                .fetch_all(connection)
+                .await
+                .map(|rows| rows.into_iter().map(Row::Sqlite).collect()),
+            Connection::Postgres(transaction) => postgres_query(sql, args)
+                .fetch_all(&mut **transaction)
+                .await
+                .map(|rows| rows.into_iter().map(Row::Postgres).collect()),
+        };
+        let rows = rows.map_err(|error| self.note(sql, error))?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Runs a statement and reads its first row, where there is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tx::execute`], and what `read` returns.
+    pub async fn fetch_optional<T>(
+        &mut self,
+        sql: impl Into<Sql>,
+        args: &[Value],
+        read: impl FnOnce(&Row) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        let sql = sql.into();
+        self.check_alive()?;
+        let row = match &mut self.connection {
+            Connection::Sqlite(connection) => {
+                sqlite_query(sql, args).fetch_optional(connection).await.map(|row| row.map(Row::Sqlite))
+            }
+            Connection::Postgres(transaction) => postgres_query(sql, args)
+                .fetch_optional(&mut **transaction)
+                .await
+                .map(|row| row.map(Row::Postgres)),
+        };
+        let row = row.map_err(|error| self.note(sql, error))?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// Runs a statement and reads its first row.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tx::fetch_optional`]; [`StoreError::NotFound`] where there is no row.
+    pub async fn fetch_one<T>(
+        &mut self,
+        sql: impl Into<Sql>,
+        args: &[Value],
+        read: impl FnOnce(&Row) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.fetch_optional(sql, args, read).await?.ok_or(StoreError::NotFound { what: "the row" })
+    }
+
+    /// Wakes those who listen for `topic`, after the commit.
+    pub fn wake(&mut self, topic: impl Into<String>) {
+        let topic = topic.into();
+        if !self.topics.contains(&topic) {
+            self.topics.push(topic);
+        }
+    }
+
+    fn check_alive(&self) -> Result<(), StoreError> {
+        self.ended.clone().map_or(Ok(()), Err)
+    }
+
+    fn note(&mut self, sql: Sql, error: sqlx::Error) -> StoreError {
+        self.again |= is_serialization(&error);
+        let doing = match self.connection {
+            Connection::Sqlite(_) => sql.sqlite,
+            Connection::Postgres(_) => sql.postgres,
+        };
+        let error = from_sqlx(doing, error);
+        if error.ends_transaction() {
+            self.ended = Some(error.clone());
+        }
+        error
+    }
+}

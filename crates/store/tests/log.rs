@@ -1,0 +1,88 @@
+//! The event log.
+
+use domain::OrgId;
+use store::{NewEvent, Range, Store, StoreError};
+use testkit::database::each;
+
+const ORG: OrgId = OrgId::from_uuid(uuid::Uuid::from_u128(1));
+
+async fn append(store: &Store, stream: &'static str, body: String) -> Result<i64, StoreError> {
+    store.write(move |tx| Box::pin(async move { tx.append(ORG, stream, 5, "said", &body).await })).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fifty_writers_at_once_leave_no_gap() {
+    each(async |store| {
+        let mut tasks = tokio::task::JoinSet::new();
+        for writer in 0..50 {
+            let store = store.clone();
+            tasks.spawn(async move {
+                for turn in 0..10 {
+                    append(&store, "run/x", format!("[{writer},{turn}]")).await?;
+                }
+                Ok::<_, StoreError>(())
+            });
+        }
+        while let Some(done) = tasks.join_next().await {
+            done.expect("a writer does not panic")?;
+        }
+
+        let events = store.raw_events(ORG, "run/x", Range::After { seq: 0, limit: 1000 }).await?;
+        let seqs: Vec<i64> = events.iter().map(|event| event.seq).collect();
+        assert_eq!(seqs, (1..=500).collect::<Vec<_>>());
+        let mut bodies: Vec<_> = events.iter().map(|event| event.body.as_str()).collect();
+        bodies.sort_unstable();
+        bodies.dedup();
+        assert_eq!(bodies.len(), 500);
+        assert_eq!(store.head(ORG, "run/x").await?, 500);
+        Ok::<_, StoreError>(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stream_is_read_from_both_ends() {
+    each(async |store| {
+        let events: Vec<_> = (1..=5)
+            .map(|n| NewEvent { at_ms: n, kind: "counted".to_owned(), body: format!(r#"{{"n":{n}}}"#) })
+            .collect();
+        let last = store
+            .write(move |tx| Box::pin(async move { tx.append_many(ORG, "run/y", &events).await }))
+            .await?;
+        assert_eq!(last, 5);
+
+        let first = store.events(ORG, "run/y", Range::After { seq: 1, limit: 2 }).await?;
+        assert_eq!(first.iter().map(|event| event.seq).collect::<Vec<_>>(), [2, 3]);
+        assert_eq!(first[0].data, serde_json::json!({ "n": 2 }));
+        assert_eq!(
+            (first[0].stream.as_str(), first[0].kind.as_str(), first[0].at_ms),
+            ("run/y", "counted", 2)
+        );
+        let end = store.raw_events(ORG, "run/y", Range::Before { seq: i64::MAX, limit: 2 }).await?;
+        assert_eq!(end.iter().map(|event| event.seq).collect::<Vec<_>>(), [4, 5]);
+        let before = store.raw_events(ORG, "run/y", Range::Before { seq: 3, limit: 9 }).await?;
+        assert_eq!(before.iter().map(|event| event.seq).collect::<Vec<_>>(), [1, 2]);
+        Ok::<_, StoreError>(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn streams_of_another_org_or_name_are_apart_and_a_deleted_one_begins_anew() {
+    each(async |store| {
+        let other = OrgId::from_uuid(uuid::Uuid::from_u128(2));
+        append(&store, "run/a", "1".to_owned()).await?;
+        append(&store, "run/a", "2".to_owned()).await?;
+        append(&store, "run/b", "3".to_owned()).await?;
+        assert_eq!(store.head(other, "run/a").await?, 0);
+        assert_eq!(store.head(ORG, "run/b").await?, 1);
+
+        store.write(|tx| Box::pin(async move { tx.delete_stream(ORG, "run/a").await })).await?;
+        assert_eq!(store.head(ORG, "run/a").await?, 0);
+        assert_eq!(store.raw_events(ORG, "run/a", Range::After { seq: 0, limit: 9 }).await?, []);
+        assert_eq!(store.head(ORG, "run/b").await?, 1);
+        assert_eq!(append(&store, "run/a", "4".to_owned()).await?, 1);
+        Ok::<_, StoreError>(())
+    })
+    .await;
+}
