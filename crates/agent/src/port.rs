@@ -1,9 +1,10 @@
 //! What the loop needs from outside: a place that keeps its steps, and the wishes of people.
 
 use domain::QuestionId;
-use domain::event::{Artifact, Live, RunEvent};
+use domain::event::{Artifact, FileChange, Live, RunEvent};
 use domain::question::Answer;
 use futures_util::future::BoxFuture;
+use sandbox::SandboxError;
 
 /// Keeps a run's steps. Only one loop at a time may hold a run's journal.
 pub trait Journal: Send + Sync + 'static {
@@ -88,4 +89,15 @@ pub enum JournalError {
     /// Anything else.
     #[error("could not keep a step of the run")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// The run's working copy, compared with the commit that the work started from.
+pub trait Workspace: Send + Sync + 'static {
+    /// All files that differ from the base now. Costs a look at the whole tree: it is called when the work
+    /// seems done, and at most every two seconds while files change.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError`] where the sandbox could not tell.
+    fn changes(&self) -> BoxFuture<'_, Result<Vec<FileChange>, SandboxError>>;
 }

@@ -1,0 +1,164 @@
+//! Making room: when the window fills, the older turns are told by a summary. What people said, the goal
+//! and the task list stay verbatim.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use domain::event::RunEvent;
+use domain::run::Reason;
+use domain::transcript::{AssistantPart, Cost, Message, Usage, UserPart};
+use models::Request;
+use runtime::CancellationToken;
+
+use crate::history::spoken;
+use crate::outcome::Halt;
+use crate::run_loop::Loop;
+
+/// The part of the usable window that may fill before older turns are summarised, in percent.
+const FULL_PERCENT: u64 = 80;
+/// The part of the window that the newest turns keep, in percent.
+const RECENT_PERCENT: u64 = 25;
+/// The most that is reserved for an answer, in tokens.
+const ANSWER_RESERVE: u64 = 16_000;
+/// Letters of one tool result, or of one argument list, in what is summarised.
+const PIECE_LETTERS: usize = 1_500;
+/// Letters per turn of the summary that we write ourselves where the model cannot.
+const OWN_LINE_LETTERS: usize = 160;
+
+const SUMMARISER: &str = "\
+You write the hand-over notes of a software engineer who goes on with the same work and no longer sees the \
+log below. Keep, in plain lines: what was found out (files, functions, causes, commands and what they \
+showed), what was decided and why, what was changed in which files, what was tried and failed, what remains \
+to be done, and every rule that the user or the repository set. Be exact with names, paths and numbers. Do \
+not add advice and do not call tools. At most 800 words.";
+
+impl Loop {
+    /// Compacts where the next request would come too near to the window's end, or did not fit.
+    pub(crate) async fn make_room(&mut self) -> Result<(), Halt> {
+        let conversation = &self.history.conversation;
+        let overflowed = conversation.asked > conversation.answered
+            && self.history.tries.overflowed_turn == Some(conversation.asked);
+        let window = self.window();
+        let usable = window.saturating_sub(ANSWER_RESERVE.min(window / 4));
+        if !overflowed && conversation.tokens() <= usable * FULL_PERCENT / 100 {
+            return Ok(());
+        }
+        let share = if overflowed { RECENT_PERCENT / 2 } else { RECENT_PERCENT };
+        match conversation.cursor(window * share / 100) {
+            Some(cursor) => self.compact(cursor).await,
+            None if overflowed => Err(Halt::failed(
+                Reason::new("context_overflow", "The newest turn alone is longer than the model's window.")
+                    .with_fix("Choose a model with a larger window, or split the goal."),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    fn window(&self) -> u64 {
+        self.parts.settings.context_window.unwrap_or(self.parts.model.info().context_tokens)
+    }
+
+    async fn compact(&mut self, cursor: u32) -> Result<(), Halt> {
+        self.commit().await?;
+        let (summary, usage, cost) = self.summarise(cursor).await?;
+        self.note(RunEvent::ContextCompacted {
+            summary_version: self.history.conversation.summaries + 1,
+            summary,
+            message_cursor: cursor,
+            usage,
+            cost,
+        });
+        Ok(())
+    }
+
+    async fn summarise(&self, cursor: u32) -> Result<(String, Usage, Cost), Halt> {
+        let log = self.log(cursor);
+        let request = Request {
+            system: Arc::from(SUMMARISER),
+            tools: Arc::from([]),
+            messages: vec![Arc::new(Message::User { parts: vec![UserPart::Text { text: log }] })],
+            max_output_tokens: Some(4_000),
+            cache_key: self.history.run.map(|run| run.to_string()).unwrap_or_default(),
+        };
+        let cancel = CancellationToken::new();
+        let asked = tokio::select! {
+            biased;
+            asked = self.parts.model.ask(&request, &|_| {}, cancel.clone()) => asked,
+            halt = self.called_off() => {
+                cancel.cancel();
+                return Err(halt);
+            }
+        };
+        match asked {
+            Ok(answer) => {
+                let summary = spoken(&answer.parts);
+                let summary = if summary.is_empty() { self.own_summary(cursor) } else { summary };
+                Ok((summary, answer.usage, answer.cost))
+            }
+            Err(error) => {
+                tracing::warn!(error = %error, "the model gave no summary; the loop writes its own");
+                Ok((self.own_summary(cursor), Usage::default(), Some(domain::Micros::ZERO)))
+            }
+        }
+    }
+
+    /// The turns to summarise as text, each piece cut, the whole within half of the window.
+    fn log(&self, cursor: u32) -> String {
+        let mut log = String::new();
+        for message in self.history.conversation.messages_through(cursor) {
+            match message {
+                Message::User { parts } => parts.iter().for_each(|part| log_user(&mut log, part)),
+                Message::Assistant { parts } => parts.iter().for_each(|part| log_assistant(&mut log, part)),
+            }
+        }
+        let most = usize::try_from(self.window() / 2).unwrap_or(usize::MAX);
+        crate::output::cut(&log, most).unwrap_or(log)
+    }
+
+    /// A summary without a model: what was called, turn by turn, and the last words.
+    fn own_summary(&self, cursor: u32) -> String {
+        let mut text = "These steps were taken:\n".to_owned();
+        for message in self.history.conversation.messages_through(cursor) {
+            if let Message::Assistant { parts } = message {
+                for part in parts {
+                    if let AssistantPart::ToolCall(call) = part {
+                        let arguments = start(&call.arguments.to_string(), OWN_LINE_LETTERS);
+                        let _ = writeln!(text, "- {} {arguments}", call.tool);
+                    }
+                }
+                let words = spoken(parts);
+                if !words.is_empty() {
+                    let _ = writeln!(text, "- said: {}", start(&words, OWN_LINE_LETTERS));
+                }
+            }
+        }
+        crate::output::cut(&text, 4_000).unwrap_or(text)
+    }
+}
+
+fn log_user(log: &mut String, part: &UserPart) {
+    let _ = match part {
+        UserPart::Text { text } => writeln!(log, "USER: {text}"),
+        UserPart::Image { .. } => writeln!(log, "USER: (a picture)"),
+        UserPart::ToolResult { tool, output, .. } => writeln!(log, "RESULT of {tool}: {}", piece(output)),
+    };
+}
+
+fn log_assistant(log: &mut String, part: &AssistantPart) {
+    let _ = match part {
+        AssistantPart::Text { text, .. } => writeln!(log, "ENGINEER: {text}"),
+        AssistantPart::Thinking { .. } => Ok(()),
+        AssistantPart::ToolCall(call) => {
+            writeln!(log, "CALL {} {}", call.tool, piece(&call.arguments.to_string()))
+        }
+    };
+}
+
+fn piece(text: &str) -> String {
+    crate::output::cut(text, PIECE_LETTERS / 4).unwrap_or_else(|| text.to_owned())
+}
+
+fn start(text: &str, letters: usize) -> String {
+    let line: String = text.chars().take(letters).map(|c| if c == '\n' { ' ' } else { c }).collect();
+    if text.chars().count() > letters { line + "…" } else { line }
+}

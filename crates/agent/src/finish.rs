@@ -1,0 +1,176 @@
+//! Judging: the model wants nothing more. Is the goal reached, and how do we know?
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use domain::event::{FileChange, RunEvent};
+use domain::run::{Evidence, Reason};
+use domain::transcript::StopReason;
+use sandbox::{Exec, Output, SandboxError};
+
+use crate::collect::Ends;
+use crate::context::{CUT_ANSWER, EMPTY_ANSWER};
+use crate::guard::{self, NUDGES};
+use crate::outcome::{Halt, Outcome};
+use crate::output::clean;
+use crate::run_loop::Loop;
+use crate::tools::{Trouble, trouble};
+
+/// A check runs at most this long.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+/// What is kept of a check's output, in bytes.
+const CHECK_KEPT_BYTES: usize = 16 << 10;
+/// Between two looks at what changed passes at least this long.
+const LOOK_GAP: Duration = Duration::from_secs(2);
+/// A lost sandbox is replaced after this long.
+const NEW_SANDBOX_AFTER_MS: i64 = 1_000;
+
+impl Loop {
+    pub(crate) async fn judge(&mut self) -> Result<(), Halt> {
+        self.look().await?;
+        if self.history.conversation.has_unsent() {
+            return Ok(());
+        }
+        if let Some(command) = self.history.check_passed.clone() {
+            return Err(self.done(Evidence::CheckPassed { command }));
+        }
+        match self.history.last_stop {
+            StopReason::Refusal => return Err(Halt::failed(refused(&self.history.last_text))),
+            StopReason::MaxTokens => return self.nudge_after_cut(),
+            StopReason::EndTurn | StopReason::ToolUse => {}
+        }
+        if self.history.tries.empty_answers > 0 {
+            return self.nudge_after_nothing();
+        }
+        self.commit().await?;
+        let files = self.look_at_files().await?;
+        if files.is_empty() {
+            let explanation = self.history.last_text.clone();
+            return Err(self.done(Evidence::NothingToChange { explanation }));
+        }
+        match self.parts.settings.check.clone() {
+            Some(command) => self.check(command).await,
+            None => Err(self.done(Evidence::NoCheck)),
+        }
+    }
+
+    fn done(&self, evidence: Evidence) -> Halt {
+        Outcome::Done { evidence, summary: self.history.last_text.clone() }.into()
+    }
+
+    fn nudge_after_cut(&mut self) -> Result<(), Halt> {
+        if self.history.tries.cut_answers > NUDGES {
+            let text = "The model's answers reached the output limit again and again.";
+            return Err(Halt::failed(
+                Reason::new("output_limit", text)
+                    .with_fix("Split the goal, or choose a model with longer answers."),
+            ));
+        }
+        self.note(RunEvent::Notice(Reason::new("output_limit", CUT_ANSWER)));
+        Ok(())
+    }
+
+    fn nudge_after_nothing(&mut self) -> Result<(), Halt> {
+        if self.history.tries.empty_answers > NUDGES {
+            let text = "The model gave empty answers and did not go on when it was asked to.";
+            return Err(Halt::failed(
+                Reason::new("empty_answers", text)
+                    .with_fix("Continue the run with a hint, or try another model."),
+            ));
+        }
+        self.note(RunEvent::Notice(Reason::new("empty_answer", EMPTY_ANSWER)));
+        Ok(())
+    }
+
+    /// Runs the check in a fresh process; its failure goes to the model.
+    async fn check(&mut self, command: String) -> Result<(), Halt> {
+        let exec = Exec {
+            argv: ["sh", "-c", &command].map(str::to_owned).to_vec(),
+            directory: "/workspace".to_owned(),
+            timeout: Some(CHECK_TIMEOUT),
+            ..Exec::default()
+        };
+        let kept = Mutex::new(Ends::new(CHECK_KEPT_BYTES));
+        let take = |output: Output<'_>| {
+            let (Output::Stdout(bytes) | Output::Stderr(bytes)) = output;
+            kept.lock().unwrap_or_else(PoisonError::into_inner).push(bytes);
+        };
+        let began = self.parts.ambient.clock.elapsed();
+        let ended = tokio::select! {
+            biased;
+            ended = self.parts.sandbox.exec(exec, &take) => ended,
+            halt = self.called_off() => return Err(halt),
+        };
+        let end = ended.map_err(|error| self.cannot("run the check", &error))?;
+        let (bytes, _) = kept.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let exit_code = (!end.timed_out).then_some(end.exit_code);
+        let duration_ms = self.millis_since(began);
+        self.note(RunEvent::CheckRan { command, exit_code, output: clean(&bytes), duration_ms });
+        guard::mended(&self.history)
+    }
+
+    /// Looks at what differs from the base, and says so in the log where that is news.
+    async fn look_at_files(&mut self) -> Result<Vec<FileChange>, Halt> {
+        let looked = tokio::select! {
+            biased;
+            looked = self.parts.workspace.changes() => looked,
+            halt = self.called_off() => return Err(halt),
+        };
+        let files = looked.map_err(|error| self.cannot("see what changed", &error))?;
+        self.touched = false;
+        self.looked_at = self.parts.ambient.clock.elapsed();
+        if files != self.history.files {
+            self.note(RunEvent::FilesChanged { files: files.clone() });
+        }
+        Ok(files)
+    }
+
+    /// After tools ran: shows what changed, if some time has passed since the last look.
+    pub(crate) async fn glance_at_files(&mut self) -> Result<(), Halt> {
+        let since = self.parts.ambient.clock.elapsed().saturating_sub(self.looked_at);
+        if !self.touched || since < LOOK_GAP {
+            return Ok(());
+        }
+        self.commit().await?;
+        self.look_at_files().await?;
+        Ok(())
+    }
+
+    fn cannot(&mut self, doing: &str, error: &SandboxError) -> Halt {
+        match trouble(error) {
+            Some(trouble) => self.in_trouble(trouble),
+            None => Halt::failed(
+                Reason::new("sandbox_failed", format!("The sandbox could not {doing}: {error}."))
+                    .with_fix("Continue the run; `journeyman doctor` looks at this machine."),
+            ),
+        }
+    }
+
+    /// What the loop does when the sandbox can no longer be worked with.
+    pub(crate) fn in_trouble(&mut self, trouble: Trouble) -> Halt {
+        match trouble {
+            Trouble::SandboxGone { cause } => {
+                let reason = Reason::new("sandbox_gone", format!("The sandbox was lost: {cause}."))
+                    .with_fix("A new sandbox takes its place; the files are kept.");
+                self.note(RunEvent::Notice(reason.clone()));
+                if let Err(halt) = guard::sandboxes(&self.history) {
+                    return halt;
+                }
+                let until_ms = self.parts.ambient.now_ms() + NEW_SANDBOX_AFTER_MS;
+                Outcome::Sleeping { until_ms, reason }.into()
+            }
+            Trouble::DiskFull { path } => {
+                let reason = Reason::new("disk_full", format!("The disk that holds {path} is full."))
+                    .with_fix("Free some space, then resume the run.");
+                Outcome::Paused { reason, commands: Vec::new() }.into()
+            }
+        }
+    }
+}
+
+fn refused(words: &str) -> Reason {
+    let said = if words.is_empty() { String::new() } else { format!(" It said: {words}") };
+    Reason::new("model_refused", format!("The model refused to go on.{said}"))
+        .with_fix("State the goal in other words, or choose another model.")
+}

@@ -1,0 +1,104 @@
+//! A world in memory: a journal that can die, files and commands without a machine, a model with a story.
+
+mod journal;
+mod machine;
+mod story;
+
+use std::sync::Arc;
+
+use agent::{History, Loop, Outcome, Parts, Settings};
+use domain::event::{Attended, RunEvent, RunSpec, SandboxReady};
+use domain::run::RunState;
+use domain::{OrgId, ProjectId, RunId, SandboxId};
+use runtime::{Ambient, CancellationToken, MockClock};
+
+pub use journal::MemoryJournal;
+pub use machine::Machine;
+pub use story::{Story, call, calls, says};
+
+/// Everything that a loop needs, and what it leaves behind.
+pub struct World {
+    pub journal: Arc<MemoryJournal>,
+    pub machine: Arc<Machine>,
+    pub story: Arc<Story>,
+    pub ambient: Ambient,
+    pub clock: MockClock,
+    pub settings: Settings,
+    pub stop: CancellationToken,
+}
+
+impl World {
+    /// A run with the goal `mend the cart`, ready to be worked on.
+    pub fn new(story: Story) -> Self {
+        let (ambient, clock) = Ambient::mock(7);
+        let journal = Arc::new(MemoryJournal::default());
+        journal.push(opening(&ambient));
+        Self {
+            journal,
+            machine: Arc::new(Machine::default()),
+            story: Arc::new(story),
+            ambient,
+            clock,
+            settings: Settings::default(),
+            stop: CancellationToken::new(),
+        }
+    }
+
+    /// A loop on what the journal holds now.
+    pub fn start(&self) -> Loop {
+        let parts = Parts {
+            model: self.story.clone(),
+            sandbox: self.machine.clone(),
+            workspace: self.machine.clone(),
+            journal: self.journal.clone(),
+            ambient: self.ambient.clone(),
+            settings: self.settings.clone(),
+        };
+        Loop::new(parts, self.history())
+    }
+
+    pub fn history(&self) -> History {
+        History::replay(self.journal.events().into_iter())
+    }
+
+    /// Runs to the outcome.
+    pub async fn run(&self) -> Outcome {
+        self.start().run(self.stop.clone()).await.expect("the journal keeps everything")
+    }
+}
+
+fn opening(ambient: &Ambient) -> Vec<RunEvent> {
+    let spec = RunSpec {
+        run: RunId::from_uuid(ambient.uuid()),
+        org: OrgId::from_uuid(ambient.uuid()),
+        project: ProjectId::from_uuid(ambient.uuid()),
+        number: 1,
+        goal: "mend the cart".to_owned(),
+        by: "ada".to_owned(),
+        repository: "/repo".to_owned(),
+        model: "test/story".to_owned(),
+        scripted: true,
+        check: None,
+        dirty: false,
+        apply: false,
+        include: Vec::new(),
+        limits: domain::limits::RunLimits::default(),
+        guards: domain::limits::GuardProfile::default(),
+        attended: Attended::Yes,
+    };
+    let ready = SandboxReady {
+        sandbox: SandboxId::from_uuid(ambient.uuid()),
+        provider: "memory".to_owned(),
+        isolation: "none".to_owned(),
+        base_commit: "0".repeat(40),
+        base_branch: "main".to_owned(),
+        branch: "journeyman/1-mend-the-cart".to_owned(),
+        lost_processes: Vec::new(),
+    };
+    vec![
+        RunEvent::Created(Box::new(spec)),
+        RunEvent::State(RunState::Starting),
+        RunEvent::SandboxReady(ready),
+        RunEvent::State(RunState::Running),
+    ]
+}
