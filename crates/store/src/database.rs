@@ -1,6 +1,7 @@
 //! The one `match` over the two databases.
 
 use futures_util::future::BoxFuture;
+use sqlx::SqlSafeStr;
 
 use crate::dialect::Sql;
 use crate::error::{StoreError, from_sqlx};
@@ -33,7 +34,7 @@ impl Database {
     pub(crate) async fn fetch_all(&self, sql: Sql, args: &[Value]) -> Result<Vec<Row>, StoreError> {
         match self {
             Self::Sqlite(sqlite) => {
-                let rows = sqlite_query(sql, args).fetch_all(&sqlite.readers).await;
+                let rows = sqlite_query(sql.sqlite, args).fetch_all(&sqlite.readers).await;
                 rows.map(|rows| rows.into_iter().map(Row::Sqlite).collect())
                     .map_err(|error| from_sqlx(sql.sqlite, error))
             }
@@ -48,7 +49,7 @@ impl Database {
     pub(crate) async fn fetch_optional(&self, sql: Sql, args: &[Value]) -> Result<Option<Row>, StoreError> {
         match self {
             Self::Sqlite(sqlite) => {
-                let row = sqlite_query(sql, args).fetch_optional(&sqlite.readers).await;
+                let row = sqlite_query(sql.sqlite, args).fetch_optional(&sqlite.readers).await;
                 row.map(|row| row.map(Row::Sqlite)).map_err(|error| from_sqlx(sql.sqlite, error))
             }
             Self::Postgres(postgres) => {
@@ -63,8 +64,8 @@ type SqliteQuery = sqlx::query::Query<'static, sqlx::Sqlite, sqlx::sqlite::Sqlit
 type PostgresQuery = sqlx::query::Query<'static, sqlx::Postgres, sqlx::postgres::PgArguments>;
 
 /// A prepared statement with its arguments, for SQLite.
-pub(crate) fn sqlite_query(sql: Sql, args: &[Value]) -> SqliteQuery {
-    args.iter().fold(sqlx::query(sql.sqlite), |query, value| match value {
+pub(crate) fn sqlite_query(sql: impl SqlSafeStr, args: &[Value]) -> SqliteQuery {
+    args.iter().fold(sqlx::query(sql), |query, value| match value {
         Value::Int(value) => query.bind(*value),
         Value::Text(value) => query.bind(value.clone()),
         Value::Bytes(value) => query.bind(value.clone()),

@@ -152,7 +152,7 @@ impl Shared {
             Ok(Err(_)) => Err(StoreError::internal("run a write", "the change panicked").into()),
             Err(_) => Err(StoreError::TimedOut.into()),
         };
-        let Tx { connection: Connection::Postgres(transaction), topics, ended, again } = tx else {
+        let Tx { connection: Connection::Postgres(transaction), topics, ended, again, .. } = tx else {
             return Tried::Done(Err(StoreError::Unavailable.into()));
         };
         if again || ended.is_some() || result.is_err() {

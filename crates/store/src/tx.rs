@@ -1,5 +1,8 @@
 //! A transaction that is under way.
 
+use futures_util::TryStreamExt;
+use sqlx::{AssertSqlSafe, Either, Executor, SqlSafeStr, SqlStr};
+
 use crate::database::{postgres_query, sqlite_query};
 use crate::dialect::Sql;
 use crate::error::{StoreError, from_sqlx, is_serialization};
@@ -15,8 +18,33 @@ pub struct Tx {
     pub(crate) topics: Vec<String>,
     /// What ended the transaction early: a full disk rolls all of it back, whatever the closure does then.
     pub(crate) ended: Option<StoreError>,
+    /// What SQLite still has to be told before the next statement; it goes along with that, since each trip to
+    /// the database's thread costs as much as a statement.
+    pub(crate) before: Before,
+    /// Whether a statement was run since this was last set to false.
+    pub(crate) touched: bool,
     /// Whether it lost against another transaction and may be run again.
     pub(crate) again: bool,
+}
+
+/// What begins a change on SQLite.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Before {
+    Nothing,
+    Begin,
+    Savepoint,
+    NextSavepoint,
+}
+
+impl Before {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Nothing => "",
+            Self::Begin => "begin immediate; ",
+            Self::Savepoint => "savepoint change; ",
+            Self::NextSavepoint => "release change; savepoint change; ",
+        }
+    }
 }
 
 /// What a transaction speaks to.
@@ -27,7 +55,14 @@ pub(crate) enum Connection {
 
 impl Tx {
     pub(crate) fn new(connection: Connection) -> Self {
-        Self { connection, topics: Vec::new(), ended: None, again: false }
+        Self {
+            connection,
+            topics: Vec::new(),
+            ended: None,
+            before: Before::Nothing,
+            touched: false,
+            again: false,
+        }
     }
 
     /// Runs a statement; returns how many rows it changed.
@@ -37,10 +72,20 @@ impl Tx {
     /// [`StoreError::Conflict`] where a row with the same key is there already, [`StoreError::DiskFull`].
     pub async fn execute(&mut self, sql: impl Into<Sql>, args: &[Value]) -> Result<u64, StoreError> {
         let sql = sql.into();
-        self.check_alive()?;
+        let text = self.start(sql)?;
         let done = match &mut self.connection {
             Connection::Sqlite(connection) => {
-                sqlite_query(sql, args).execute(connection).await.map(|done| done.rows_affected())
+                // The changes of the last statement; what goes before it would repeat older ones.
+                let mut steps = connection.fetch_many(sqlite_query(text, args));
+                let mut changes = 0;
+                loop {
+                    match steps.try_next().await {
+                        Ok(Some(Either::Left(done))) => changes = done.rows_affected(),
+                        Ok(Some(Either::Right(_))) => {}
+                        Ok(None) => break Ok(changes),
+                        Err(error) => break Err(error),
+                    }
+                }
             }
             Connection::Postgres(transaction) => {
                 postgres_query(sql, args).execute(&mut **transaction).await.map(|done| done.rows_affected())
@@ -61,9 +106,9 @@ impl Tx {
         read: impl FnMut(&Row) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
         let sql = sql.into();
-        self.check_alive()?;
+        let text = self.start(sql)?;
         let rows: Result<Vec<Row>, _> = match &mut self.connection {
-            Connection::Sqlite(connection) => sqlite_query(sql, args)
+            Connection::Sqlite(connection) => sqlite_query(text, args)
                 .fetch_all(connection)
                 .await
                 .map(|rows| rows.into_iter().map(Row::Sqlite).collect()),
@@ -88,10 +133,10 @@ impl Tx {
         read: impl FnOnce(&Row) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
         let sql = sql.into();
-        self.check_alive()?;
+        let text = self.start(sql)?;
         let row = match &mut self.connection {
             Connection::Sqlite(connection) => {
-                sqlite_query(sql, args).fetch_optional(connection).await.map(|row| row.map(Row::Sqlite))
+                sqlite_query(text, args).fetch_optional(connection).await.map(|row| row.map(Row::Sqlite))
             }
             Connection::Postgres(transaction) => postgres_query(sql, args)
                 .fetch_optional(&mut **transaction)
@@ -124,8 +169,20 @@ impl Tx {
         }
     }
 
-    fn check_alive(&self) -> Result<(), StoreError> {
-        self.ended.clone().map_or(Ok(()), Err)
+    /// The text that SQLite is given for a statement.
+    fn start(&mut self, sql: Sql) -> Result<SqlStr, StoreError> {
+        if let Some(error) = &self.ended {
+            return Err(error.clone());
+        }
+        self.touched = true;
+        match std::mem::replace(&mut self.before, Before::Nothing) {
+            Before::Nothing => Ok(sql.sqlite.into_sql_str()),
+            before => {
+                let text = [before.text(), sql.sqlite].concat();
+                // Both parts are our own constants.
+                Ok(AssertSqlSafe(text).into_sql_str())
+            }
+        }
     }
 
     fn note(&mut self, sql: Sql, error: sqlx::Error) -> StoreError {

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::checkpoint::Checkpoints;
 use crate::error::StoreError;
-use crate::tx::{Connection, Tx};
+use crate::tx::{Before, Connection, Tx};
 use crate::wakeups::Wakeups;
 
 /// The most changes that share a commit.
@@ -93,10 +93,11 @@ pub(super) struct Writer {
 }
 
 /// The changes of one transaction.
-#[derive(Default)]
 struct Batch {
     /// Run and to be kept.
     kept: Vec<Box<dyn Job>>,
+    /// What begins the next change.
+    before: Before,
     /// The writer shall end after this batch.
     close: Option<oneshot::Sender<()>>,
 }
@@ -135,17 +136,13 @@ impl Writer {
 
     /// Runs `first` and what waits behind it in one transaction.
     async fn commit_batch(&mut self, first: Box<dyn Job>) -> Option<oneshot::Sender<()>> {
-        let mut batch = Batch::default();
+        let mut batch = Batch { kept: Vec::new(), before: Before::Begin, close: None };
         let mut next = Some(first);
         let mut taken = 0;
         let until = tokio::time::Instant::now() + BATCH_TIME;
         while let Some(job) = next.take() {
             taken += 1;
-            if batch.kept.is_empty() {
-                self.run_alone(job, &mut batch).await;
-            } else {
-                self.run_behind(job, &mut batch).await;
-            }
+            self.run_in(&mut batch, job).await;
             if taken == BATCH || tokio::time::Instant::now() >= until {
                 break;
             }
@@ -155,82 +152,68 @@ impl Writer {
                 Err(_) => {}
             }
         }
-        if !batch.kept.is_empty() {
-            let committed = self.commit().await;
-            for job in batch.kept {
-                job.finish(committed.clone());
+        let begun = batch.before != Before::Begin;
+        let committed = if begun { self.commit().await } else { Ok(()) };
+        if committed.is_ok() {
+            for topic in self.tx.topics.drain(..) {
+                self.wakeups.fire(&topic);
             }
+        }
+        self.tx.topics.clear();
+        for job in batch.kept {
+            job.finish(committed.clone());
         }
         batch.close
     }
 
-    /// Runs the first change of a transaction: when it fails, the transaction goes.
-    async fn run_alone(&mut self, job: Box<dyn Job>, batch: &mut Batch) {
-        if let Err(error) = self.begin().await {
-            job.finish(Err(error));
-            return;
-        }
-        let (job, ended) = self.run_job(job).await;
-        if let Some(error) = why_not_kept(&ended, &self.tx) {
-            self.rollback().await;
-            job.finish(Err(error));
-        } else {
-            batch.kept.push(job);
-        }
-    }
-
-    /// Runs a change behind others: when it fails, only its own work goes.
-    async fn run_behind(&mut self, job: Box<dyn Job>, batch: &mut Batch) {
-        if let Err(error) = self.tx.execute("savepoint change", &[]).await {
-            job.finish(Err(error));
-            return;
-        }
+    /// Runs one change of a batch. When it fails, its own work goes and that of the others stays.
+    async fn run_in(&mut self, batch: &mut Batch, mut job: Box<dyn Job>) {
         let topics = self.tx.topics.len();
-        let (job, ended) = self.run_job(job).await;
+        self.tx.before = batch.before;
+        self.tx.touched = false;
+        let ended = self.run_job(job.as_mut()).await;
+        let touched = std::mem::replace(&mut self.tx.touched, false);
+        self.tx.before = Before::Nothing;
+
         let Some(error) = why_not_kept(&ended, &self.tx) else {
-            if self.tx.execute("release change", &[]).await.is_ok() {
-                batch.kept.push(job);
-            } else {
-                self.abandon(job, batch).await;
+            batch.kept.push(job);
+            if touched {
+                batch.before = match batch.before {
+                    Before::Begin => Before::Savepoint,
+                    Before::Nothing | Before::Savepoint | Before::NextSavepoint => Before::NextSavepoint,
+                };
             }
             return;
         };
         self.tx.topics.truncate(topics);
-        let back = self.tx.execute("rollback to change; release change", &[]).await;
-        if back.is_ok() {
+        if !touched {
+            job.finish(Err(error));
+        } else if batch.before == Before::Begin {
+            self.rollback().await;
+            job.finish(Err(error));
+        } else if self.tx.execute("rollback to change", &[]).await.is_ok() {
+            // The savepoint stays and is the next change's.
+            batch.before = Before::Nothing;
             job.finish(Err(error));
         } else {
-            self.tx.ended.get_or_insert(error);
-            self.abandon(job, batch).await;
+            // The database has dropped the whole transaction: nobody in it is acknowledged.
+            self.rollback().await;
+            self.tx.topics.clear();
+            batch.before = Before::Begin;
+            for job in batch.kept.drain(..).chain([job]) {
+                job.finish(Err(error.clone()));
+            }
         }
     }
 
-    /// The database has dropped the whole transaction: nobody in it is acknowledged.
-    async fn abandon(&mut self, job: Box<dyn Job>, batch: &mut Batch) {
-        let error = self.tx.ended.clone().unwrap_or(StoreError::Unavailable);
-        self.rollback().await;
-        for job in batch.kept.drain(..).chain([job]) {
-            job.finish(Err(error.clone()));
-        }
-    }
-
-    async fn run_job(&mut self, mut job: Box<dyn Job>) -> (Box<dyn Job>, Ended) {
+    async fn run_job(&mut self, job: &mut dyn Job) -> Ended {
         let run = AssertUnwindSafe(job.run(&mut self.tx)).catch_unwind();
-        let ended = match tokio::time::timeout(self.limit, run).await {
+        match tokio::time::timeout(self.limit, run).await {
             Ok(Ok(true)) => Ended::Kept,
             Ok(Ok(false)) => Ended::RolledBack,
             Ok(Err(_)) => Ended::Panicked,
             Err(_) => Ended::TimedOut,
-        };
-        (job, ended)
-    }
-
-    async fn begin(&mut self) -> Result<(), StoreError> {
-        self.tx.topics.clear();
-        self.tx.ended = None;
-        let begun = self.tx.execute("begin immediate", &[]).await;
-        self.tx.ended = None;
-        begun.map(|_| ())
+        }
     }
 
     async fn commit(&mut self) -> Result<(), StoreError> {
@@ -239,9 +222,6 @@ impl Writer {
             self.rollback().await;
             return Err(error);
         }
-        for topic in self.tx.topics.drain(..) {
-            self.wakeups.fire(&topic);
-        }
         self.checkpoints.committed();
         Ok(())
     }
@@ -249,7 +229,6 @@ impl Writer {
     /// Ends the transaction, where the database has not done so by itself.
     async fn rollback(&mut self) {
         self.tx.ended = None;
-        self.tx.topics.clear();
         if let Err(error) = self.tx.execute("rollback", &[]).await {
             tracing::debug!(error = %error, "the database had rolled back by itself");
         }

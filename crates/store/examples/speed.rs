@@ -1,0 +1,139 @@
+//! Measures the log by hand: `cargo run --release -p store --example speed -- <folder or postgres URL>`.
+
+use std::time::Duration;
+
+use domain::OrgId;
+use runtime::{Ambient, Supervisor};
+use store::{BlobsConfig, DatabaseConfig, Range, Store, StoreConfig, StoreError};
+
+const ORG: OrgId = OrgId::from_uuid(uuid::Uuid::from_u128(1));
+const WRITERS: i64 = 50;
+const EVENTS: i64 = 1000;
+const BODY: &str = r#"{"turn":7,"call":{"id":"call_123456","name":"bash","arguments":{"command":"echo hello"}},"label":{"verb":"Ran","target":"echo hello"}}"#;
+
+#[tokio::main]
+async fn main() -> Result<(), StoreError> {
+    let place = std::env::args().nth(1).unwrap_or_else(|| "speed-of-store".to_owned());
+    let store = open(&place).await?;
+    let clock = store.ambient().clock.clone();
+
+    lone_appends(&store, "warm-up", 200).await?;
+    report("lone append, median and 95th of 1000", &lone_appends(&store, "run/lone", 1000).await?);
+    report("fsync alone, median and 95th of 200", &syncs(&place, &store));
+
+    let start = clock.elapsed();
+    let mut tasks = tokio::task::JoinSet::new();
+    for writer in 0..WRITERS {
+        let store = store.clone();
+        tasks.spawn(async move { burst(&store, format!("run/{writer}")).await });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.map_err(|error| StoreError::internal("write", error))??;
+    }
+    let seconds = (clock.elapsed() - start).as_secs_f64();
+    let rate = 50_000.0 / seconds;
+    say(&format!("{WRITERS} writers, {EVENTS} events each, every one durable: {rate:.0} events/s"));
+
+    for _ in 0..9 {
+        burst_together(&store, "run/0").await?;
+    }
+    for _ in 0..3 {
+        let start = clock.elapsed();
+        let page = store.raw_events(ORG, "run/0", Range::After { seq: 0, limit: 10_000 }).await?;
+        say(&format!("a page of {} raw events: {:?}", page.len(), clock.elapsed() - start));
+    }
+    let start = clock.elapsed();
+    let page = store.events(ORG, "run/0", Range::After { seq: 0, limit: 10_000 }).await?;
+    say(&format!("a page of {} parsed events: {:?}", page.len(), clock.elapsed() - start));
+    let mut reads = Vec::new();
+    for _ in 0..1000 {
+        let start = clock.elapsed();
+        store.head(ORG, "run/0").await?;
+        reads.push(clock.elapsed() - start);
+    }
+    report("one read, median and 95th of 1000", &reads);
+    store.close().await;
+    Ok(())
+}
+
+async fn open(place: &str) -> Result<Store, StoreError> {
+    let folder =
+        std::path::PathBuf::from(if place.starts_with("postgres") { "speed-of-store" } else { place });
+    std::fs::create_dir_all(&folder).map_err(|error| StoreError::internal("make the folder", error))?;
+    let database = if place.starts_with("postgres") {
+        DatabaseConfig::Postgres { url: place.to_owned(), pool: 20 }
+    } else {
+        DatabaseConfig::Sqlite { path: folder.join("journeyman.db") }
+    };
+    let config = StoreConfig::new(database, BlobsConfig::Folder { path: folder.join("blobs") });
+    Store::open(config, Ambient::system(), &Supervisor::new()).await
+}
+
+async fn append(store: &Store, stream: &str) -> Result<i64, StoreError> {
+    let stream = stream.to_owned();
+    store
+        .write(move |tx| Box::pin(async move { tx.append(ORG, &stream, 1, "tool.started", BODY).await }))
+        .await
+}
+
+async fn burst(store: &Store, stream: String) -> Result<(), StoreError> {
+    for _ in 0..EVENTS {
+        append(store, &stream).await?;
+    }
+    Ok(())
+}
+
+async fn burst_together(store: &Store, stream: &'static str) -> Result<(), StoreError> {
+    store
+        .write(move |tx| {
+            Box::pin(async move {
+                for _ in 0..EVENTS {
+                    tx.append(ORG, stream, 1, "tool.started", BODY).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+}
+
+async fn lone_appends(store: &Store, stream: &str, count: usize) -> Result<Vec<Duration>, StoreError> {
+    let clock = store.ambient().clock.clone();
+    let mut times = Vec::new();
+    for _ in 0..count {
+        let start = clock.elapsed();
+        append(store, stream).await?;
+        times.push(clock.elapsed() - start);
+    }
+    Ok(times)
+}
+
+/// What the disk itself takes for 4 KiB and a sync.
+fn syncs(place: &str, store: &Store) -> Vec<Duration> {
+    use std::io::Write;
+    let folder = if place.starts_with("postgres") { "speed-of-store" } else { place };
+    let Ok(mut file) = std::fs::File::create(std::path::Path::new(folder).join("sync")) else {
+        return Vec::new();
+    };
+    let clock = &store.ambient().clock;
+    let mut times = Vec::new();
+    for _ in 0..200 {
+        let start = clock.elapsed();
+        if file.write_all(&[7; 4096]).and_then(|()| file.sync_data()).is_err() {
+            break;
+        }
+        times.push(clock.elapsed() - start);
+    }
+    times
+}
+
+fn report(what: &str, times: &[Duration]) {
+    let mut times = times.to_vec();
+    times.sort_unstable();
+    let at = |percent: usize| times.get(times.len() * percent / 100).copied().unwrap_or_default();
+    say(&format!("{what}: {:?}, {:?}", at(50), at(95)));
+}
+
+#[expect(clippy::print_stdout, reason = "the figures are this program's answer")]
+fn say(line: &str) {
+    println!("{line}");
+}
