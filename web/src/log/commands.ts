@@ -1,0 +1,69 @@
+/** The commands of a run as the terminal shows them: what was typed, what it printed, how it ended. */
+import type { Command, RunLog } from './blocks';
+import type { EventData, ToolCall } from './events';
+
+/** Old output beyond this is dropped from the live view; the log and its artifacts keep it. */
+const MAX_LIVE_CHARACTERS = 400_000;
+
+/** Begins a command when the call is one. */
+export function startCommand(draft: RunLog, call: ToolCall): void {
+  const command = commandOf(call);
+  if (command === null) return;
+  const directory = draft.commands.findLast((entry) => entry.directory !== null)?.directory ?? null;
+  draft.commands.push({ callId: call.id, directory, command, text: '', whole: true, outcome: 'running' });
+}
+
+function commandOf(call: ToolCall): string | null {
+  if (call.tool !== 'bash' || typeof call.arguments !== 'object' || call.arguments === null) return null;
+  const command = (call.arguments as Record<string, unknown>).command;
+  return typeof command === 'string' ? command : null;
+}
+
+/** Adds what a running command printed. */
+export function printLive(commands: Command[], callId: string, text: string): void {
+  const at = commands.findLastIndex((entry) => entry.callId === callId);
+  const entry = commands[at];
+  if (entry?.outcome !== 'running') return;
+  const grown = entry.text + text;
+  const tooLong = grown.length > MAX_LIVE_CHARACTERS;
+  commands[at] = {
+    ...entry,
+    text: tooLong ? grown.slice(-MAX_LIVE_CHARACTERS) : grown,
+    whole: entry.whole && !tooLong,
+  };
+}
+
+/** Ends a command. Where its live output was missed, the recorded output stands in for it. */
+export function endCommand(draft: RunLog, ended: EventData['tool.ended']): void {
+  const at = draft.commands.findLastIndex((entry) => entry.callId === ended.call_id);
+  const entry = draft.commands[at];
+  if (!entry) return;
+  const missed = entry.text.length < ended.output.length;
+  draft.commands[at] = {
+    ...entry,
+    text: missed ? ended.output : entry.text,
+    directory: entry.directory ?? ended.shell_directory ?? null,
+    outcome: ended.outcome,
+  };
+}
+
+/** All commands as plain text, for reading and copying. */
+export function transcriptOf(commands: readonly Command[]): string {
+  return commands
+    .map((entry) => {
+      const text = withoutEscapes(entry.text).trimEnd();
+      return text === '' ? `$ ${entry.command}` : `$ ${entry.command}\n${text}`;
+    })
+    .join('\n\n');
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: terminal escape sequences are control characters
+const ESCAPES = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)|[@-Z\\-_])/g;
+
+/** The text without colours, titles and cursor movements. */
+export function withoutEscapes(text: string): string {
+  return text
+    .replaceAll(ESCAPES, '')
+    .replaceAll(/\r\n/g, '\n')
+    .replaceAll(/^.*\r(?!\n)/gm, '');
+}

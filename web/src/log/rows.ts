@@ -1,0 +1,34 @@
+/** Blocks as rows of the log: steps that follow one another share a row, and a turn's first row heads it. */
+import type { Block, LiveTurn, StepBlock } from './blocks';
+
+export type Row = { key: string; turnStart: number | null } & (
+  | { kind: 'steps'; steps: StepBlock[] }
+  | { kind: 'block'; block: Exclude<Block, StepBlock> }
+  | { kind: 'live'; live: LiveTurn }
+);
+
+/** Rows for the whole log. */
+export function rowsOf(blocks: readonly Block[], live: LiveTurn | null): Row[] {
+  const rows: Row[] = [];
+  let turn = 0;
+  for (const block of blocks) {
+    const turnStart = block.turn !== turn && block.turn > 0 ? block.turn : null;
+    turn = block.turn;
+    const last = rows.at(-1);
+    if (block.kind === 'step') {
+      if (last?.kind === 'steps') last.steps.push(block);
+      else rows.push({ key: block.id, turnStart, kind: 'steps', steps: [block] });
+    } else {
+      rows.push({ key: block.id, turnStart, kind: 'block', block });
+    }
+  }
+  if (live && (live.text !== '' || live.thinking !== '')) {
+    rows.push({
+      key: `live${live.turn}`,
+      turnStart: live.turn === turn ? null : live.turn,
+      kind: 'live',
+      live,
+    });
+  }
+  return rows;
+}

@@ -1,0 +1,30 @@
+/** A change of state that people should see in the log. */
+import type { RunState } from '../../../log/events';
+import { clock } from '../../../ui/format';
+import { Glyph, toneOf, wordOf } from '../../../ui/Glyph';
+import { Line } from './BlockView';
+
+function sentence(state: RunState): string {
+  switch (state.state) {
+    case 'sleeping':
+      return `Sleeping until ${clock(state.until_ms)}: ${state.reason.text}`;
+    case 'succeeded':
+      return 'Done.';
+    case 'paused':
+    case 'failed':
+    case 'cancelled':
+    case 'budget_exceeded':
+      return `${wordOf(state.state)}: ${state.reason.text}`;
+    default:
+      return 'It goes on.';
+  }
+}
+
+export function StateLine({ state }: { state: RunState }) {
+  const icon = <Glyph tone={toneOf(state.state)} stopped={state.state === 'cancelled'} />;
+  return (
+    <Line icon={icon} tone="text-ink-2">
+      {sentence(state)}
+    </Line>
+  );
+}

@@ -1,0 +1,25 @@
+/** The agent's own task list, as it stood then. */
+
+import type { TaskLine } from '../../../log/events';
+import { Glyph, type Tone } from '../../../ui/Glyph';
+
+const TONES: Record<TaskLine['state'], Tone> = { open: 'idle', active: 'run', done: 'ok' };
+const WORDS: Record<TaskLine['state'], string> = { open: 'to do', active: 'under way', done: 'done' };
+
+export function TasksView({ tasks }: { tasks: TaskLine[] }) {
+  return (
+    <ul aria-label="Task list" className="my-3 flex flex-col gap-1">
+      {tasks.map((task) => (
+        <li key={task.title} className="flex items-center gap-2.5 text-sm">
+          <Glyph tone={TONES[task.state]} size={9} />
+          <span
+            className={task.state === 'done' ? 'text-ink-3' : task.state === 'active' ? '' : 'text-ink-2'}
+          >
+            {task.title}
+          </span>
+          <span className="sr-only">, {WORDS[task.state]}</span>
+        </li>
+      ))}
+    </ul>
+  );
+}
