@@ -42,6 +42,13 @@ pub fn scenario(name: &str) -> Option<&'static str> {
     find(name).map(|story| story.scenario)
 }
 
+/// The goal that starts the story `name`.
+#[must_use]
+pub fn goal(name: &str) -> Option<String> {
+    let scenario = crate::scripted::Scenario::parse(scenario(name)?, name).ok()?;
+    Some(scenario.goal)
+}
+
 /// The files of the sample project of the story `name`.
 #[must_use]
 pub fn project(name: &str) -> Option<&'static [ProjectFile]> {

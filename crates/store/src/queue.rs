@@ -198,6 +198,24 @@ impl Tx {
         held(claim, u64::from(now == Some(claim.fence.0)))
     }
 
+    /// Frees every claim of a topic, whoever holds it. For the only process on a database, at its start: all
+    /// holders are dead. Fences stay, so that a holder which is alive after all can write nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tx::execute`].
+    pub async fn queue_recover(&mut self, topic: &str) -> Result<u64, StoreError> {
+        let freed = self
+            .execute(
+                "update queue set leased_by = null, lease_until_ms = 0, fence = fence + 1
+                 where topic = $1 and done_at_ms is null and leased_by is not null",
+                &[topic.into()],
+            )
+            .await?;
+        self.wake(queue_topic(topic));
+        Ok(freed)
+    }
+
     /// Forgets items that were finished before `before_ms`. A key that is put in again after that starts at
     /// fence 1, so keep them longer than any claim lives.
     ///

@@ -45,6 +45,7 @@ impl Sqlite {
             .run_direct(None, &mut connection, false)
             .await
             .map_err(migration_error)?;
+        make_room(&mut connection, path).await?;
 
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
@@ -110,6 +111,19 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .statement_cache_capacity(512)
         .row_buffer_size(1024)
         .disable_statement_logging()
+}
+
+/// Gives the write-ahead log its first room. Without it the store is slower and as safe.
+async fn make_room(connection: &mut sqlx::SqliteConnection, path: &Path) -> Result<(), StoreError> {
+    let doing = "lock the database";
+    sqlx::query("begin immediate")
+        .execute(&mut *connection)
+        .await
+        .map_err(|error| from_sqlx(doing, error))?;
+    if let Err(error) = checkpoint::make_room(path) {
+        tracing::warn!(error = %error, "the write-ahead log could not be given room");
+    }
+    sqlx::query("rollback").execute(connection).await.map(|_| ()).map_err(|error| from_sqlx(doing, error))
 }
 
 fn migration_error(error: sqlx::migrate::MigrateError) -> StoreError {

@@ -9,14 +9,26 @@ use runtime::{CancellationToken, Supervisor};
 use sqlx::SqliteConnection;
 use tokio::sync::{Notify, oneshot};
 
-/// Commits between two looks at the log's size.
+/// Commits between two checkpoints. A commit of one event writes about three pages, so that the log starts
+/// again from its beginning while it is still within [`ROOM_BYTES`].
 const COMMITS: u32 = 64;
 
-/// A log beyond this size is moved into the file. SQLite's own default is 1,000 pages, 4 MiB.
-const LOG_BYTES: u64 = 8 << 20;
+/// What the log is made large from the start. To write over a file's bytes and sync them takes a third of the
+/// time that it takes to make the file longer (measured on ext4: 0.1 against 0.3 ms).
+const ROOM_BYTES: u64 = 1 << 20;
 
-/// A log beyond this size is emptied even if writers wait for it (a moment).
-const LOG_LIMIT_BYTES: u64 = 128 << 20;
+/// A log beyond this size is begun anew even if writers wait for it (a moment).
+const LOG_LIMIT_BYTES: u64 = 64 << 20;
+
+/// Makes room in the log. The caller holds the write lock, so that nobody else writes to the file.
+pub(super) fn make_room(path: &Path) -> std::io::Result<()> {
+    use std::io::{Seek, SeekFrom, Write};
+    let mut log = std::fs::OpenOptions::new().write(true).open(log_path(path))?;
+    // Whatever lies behind the last whole frame is not read: zeros are no frame.
+    let end = log.seek(SeekFrom::End(0))?;
+    let missing = usize::try_from(ROOM_BYTES.saturating_sub(end)).unwrap_or(0);
+    log.write_all(&vec![0; missing])
+}
 
 /// The handle of the task that runs checkpoints.
 pub(super) struct Checkpoints {
@@ -76,8 +88,8 @@ impl Task {
         while self.wait().await {
             let size = tokio::fs::metadata(&self.log).await.map_or(0, |found| found.len());
             if size > LOG_LIMIT_BYTES {
-                self.checkpoint("pragma wal_checkpoint(truncate)").await;
-            } else if size > LOG_BYTES {
+                self.checkpoint("pragma wal_checkpoint(restart)").await;
+            } else {
                 self.checkpoint("pragma wal_checkpoint(passive)").await;
             }
         }

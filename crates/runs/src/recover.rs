@@ -1,0 +1,56 @@
+//! After a restart, and from time to time: what dead workers left, and what is older than it is kept.
+
+use std::path::Path;
+
+use crate::error::{Error, Result, WhileDoing};
+use crate::runs::{QUEUE, Runs};
+use crate::store as rows;
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+
+impl Runs {
+    /// Called once by the only owner of a data folder, before its worker starts: claims of dead processes are
+    /// free at once, and half-made files are removed.
+    ///
+    /// # Errors
+    ///
+    /// Where the store or the disk refuses.
+    pub async fn recover(&self) -> Result<()> {
+        let parts = &self.inner.parts;
+        parts.store.write(|tx| Box::pin(async move { tx.queue_recover(QUEUE).await })).await?;
+        let data = parts.settings.data.clone();
+        tokio::task::spawn_blocking(move || sweep_files(&data)).await.while_doing("remove half-made files")?
+    }
+
+    /// Deletes finished runs that are older than runs are kept. Returns how many.
+    ///
+    /// # Errors
+    ///
+    /// Where the store or the disk refuses.
+    pub async fn sweep(&self) -> Result<u32> {
+        let Some(days) = self.inner.parts.settings.keep_days else { return Ok(0) };
+        let before_ms = self.inner.parts.ambient.now_ms() - i64::from(days) * DAY_MS;
+        let mut deleted = 0;
+        for (org, run) in rows::finished_before(&self.inner.parts.store, before_ms).await? {
+            self.remove(org, run).await?;
+            deleted += 1;
+        }
+        Ok(deleted)
+    }
+}
+
+/// Quarantines and scratch folders belong to deliveries and preparations that died.
+fn sweep_files(data: &Path) -> Result<()> {
+    for (folder, prefix) in [("tmp", "in-"), ("bases", "scratch-")] {
+        let Ok(entries) = std::fs::read_dir(data.join(folder)) else { continue };
+        for entry in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix))
+        {
+            if let Err(source) = std::fs::remove_dir_all(entry.path())
+                && source.kind() != std::io::ErrorKind::NotFound
+            {
+                return Err(Error::Internal { doing: "remove half-made files", source: Box::new(source) });
+            }
+        }
+    }
+    Ok(())
+}

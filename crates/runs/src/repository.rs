@@ -1,0 +1,8 @@
+//! The user's repository on its way in: found on the host by reading files only, inspected and cloned by
+//! git inside a sandbox that no agent enters, kept as a read-only base for every run on that commit.
+
+pub mod base;
+pub mod source;
+
+pub use base::{Base, Bases};
+pub use source::Source;
