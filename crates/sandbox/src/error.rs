@@ -55,3 +55,15 @@ pub enum SandboxError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
+
+/// Adds to a foreign error what we were doing when it came up.
+pub(crate) trait WhileDoing<T> {
+    /// Makes it [`SandboxError::Internal`].
+    fn while_doing(self, doing: &'static str) -> Result<T, SandboxError>;
+}
+
+impl<T, E: Into<Box<dyn std::error::Error + Send + Sync>>> WhileDoing<T> for Result<T, E> {
+    fn while_doing(self, doing: &'static str) -> Result<T, SandboxError> {
+        self.map_err(|source| SandboxError::Internal { doing, source: source.into() })
+    }
+}

@@ -1,9 +1,19 @@
 //! Sandboxes behind one trait: `native` (namespaces of this host's kernel) and `fake` (for tests).
 
+mod client;
+#[cfg(feature = "contract")]
+pub mod contract;
 pub mod error;
+#[cfg(feature = "fake")]
+pub mod fake;
+pub mod launcher;
+mod layout;
+pub mod native;
 pub mod provider;
 
 pub use error::SandboxError;
+pub use layout::{HOME, WORKSPACE, workspace_folder};
+pub use native::{LauncherProgram, NativeConfig, NativeProvider, Probe, probe};
 pub use provider::{
     Background, Exec, ExecEnd, FileRead, FileWritten, Glob, GlobFound, Grep, GrepFound, GrepMatch, Output,
     Sandbox, SandboxLimits, SandboxProvider, SandboxSpec, ShellCommand, ShellEnd,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use domain::SandboxId;
 use futures_util::future::BoxFuture;
+pub use guest::{Background, Glob, GlobFound, Grep, GrepFound, GrepMatch};
 use serde::{Deserialize, Serialize};
 
 use crate::error::SandboxError;
@@ -108,6 +109,11 @@ pub trait Sandbox: Send + Sync + 'static {
     /// The background processes that still run.
     fn background_list(&self) -> Answer<'_, Vec<Background>>;
 
+    /// The background processes that were lost with the sandbox before this one on the same `state_dir`.
+    fn background_lost(&self) -> Answer<'_, Vec<Background>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
     /// Reads a file, at most `max_bytes` from `offset`. Relative paths are relative to /workspace.
     fn read<'a>(&'a self, path: &'a str, offset: u64, max_bytes: u64) -> Answer<'a, FileRead>;
 
@@ -181,19 +187,6 @@ pub struct ShellEnd {
     pub directory: String,
 }
 
-/// A process in the background.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Background {
-    /// 1, 2, 3 … within the sandbox.
-    pub number: u32,
-    /// Its process id inside the sandbox.
-    pub pid: i32,
-    /// The command line.
-    pub command: String,
-    /// The file inside the sandbox that gets its output.
-    pub output_path: String,
-}
-
 /// A piece of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileRead {
@@ -208,59 +201,4 @@ pub struct FileRead {
 pub struct FileWritten {
     /// Whether the file is new.
     pub created: bool,
-}
-
-/// A search.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Grep {
-    /// A regular expression (Rust's `regex`).
-    pub pattern: String,
-    /// A file or folder; /workspace where empty.
-    pub path: String,
-    /// Only files whose path matches this glob.
-    pub glob: Option<String>,
-    /// Whether case matters not.
-    pub ignore_case: bool,
-    /// The most lines to return.
-    pub max_matches: u32,
-}
-
-/// What a search found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GrepFound {
-    /// The lines, by file and line number.
-    pub matches: Vec<GrepMatch>,
-    /// Whether there are more than `max_matches`.
-    pub more: bool,
-}
-
-/// One line that matched.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GrepMatch {
-    /// The file, relative to /workspace where it lies in it.
-    pub path: String,
-    /// From 1.
-    pub line: u64,
-    /// The line, cut at 500 characters.
-    pub text: String,
-}
-
-/// A listing.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Glob {
-    /// A pattern: `**/*.rs`.
-    pub pattern: String,
-    /// A folder; /workspace where empty.
-    pub path: String,
-    /// The most paths to return.
-    pub max_paths: u32,
-}
-
-/// What a listing found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GlobFound {
-    /// Paths, relative to /workspace where they lie in it.
-    pub paths: Vec<String>,
-    /// Whether there are more than `max_paths`.
-    pub more: bool,
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -74,7 +74,7 @@ fn start(agent: &Agent, exec: &Exec) -> Result<Running, Failure> {
 }
 
 /// Says whether the directory or the program is what is missing.
-fn start_failure(program: &str, directory: &PathBuf, error: &io::Error) -> Failure {
+fn start_failure(program: &str, directory: &Path, error: &io::Error) -> Failure {
     if directory.is_dir() {
         Failure::Start { program: program.to_owned(), message: super::files::words(error) }
     } else {

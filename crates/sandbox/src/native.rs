@@ -1,0 +1,270 @@
+//! The provider `native`: namespaces, a filter of system calls and control groups of this host's kernel.
+//!
+//! The launcher (see [`crate::launcher`]) makes and ends the sandboxes; this side orders them and speaks with
+//! their guests.
+
+mod link;
+mod probe;
+mod template;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use domain::SandboxId;
+use futures_util::future::BoxFuture;
+use guest::protocol::Setup;
+use sha2::{Digest as _, Sha256};
+
+use crate::client::{Client, OutputSink};
+use crate::error::SandboxError;
+use crate::launcher::{Cgroups, Mode, Order, SOCKET};
+use crate::layout;
+use crate::provider::{
+    Background, Exec, ExecEnd, FileRead, FileWritten, Glob, GlobFound, Grep, GrepFound, Sandbox,
+    SandboxProvider, SandboxSpec, ShellCommand, ShellEnd,
+};
+use link::{End, Link};
+pub use probe::{Probe, probe};
+use template::Template;
+
+type Answer<'a, T> = BoxFuture<'a, Result<T, SandboxError>>;
+
+/// How long the launcher may take to tell why a sandbox whose guest does not answer has ended.
+const CAUSE_WAIT: Duration = Duration::from_millis(500);
+
+/// How the launcher is started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LauncherProgram {
+    /// This program again; its `main` calls [`crate::launcher::main_if_launcher`] first.
+    ThisProgram,
+    /// Another program that does the same.
+    Path(PathBuf),
+}
+
+/// The settings of [`NativeProvider`].
+#[derive(Debug, Clone)]
+pub struct NativeConfig {
+    /// How the launcher is started.
+    pub launcher: LauncherProgram,
+    /// The folder for sockets of living sandboxes: of this owner alone, and short, as a socket's path ends at
+    /// 108 bytes. Its name labels everything that the sandboxes hold on the host.
+    pub runtime_dir: PathBuf,
+    /// The home of the person whose toolchains and package caches sandboxes see.
+    pub home: Option<PathBuf>,
+}
+
+impl NativeConfig {
+    /// The settings for the owner of `data_dir`: one runtime folder per data folder.
+    #[must_use]
+    pub fn for_data_dir(data_dir: &Path, home: Option<PathBuf>) -> Self {
+        let uid = nix::unistd::Uid::effective();
+        let parent = if uid.is_root() { PathBuf::from("/run") } else { user_runtime_dir(uid.as_raw()) };
+        let whole = std::fs::canonicalize(data_dir).unwrap_or_else(|_| data_dir.to_owned());
+        let digest = Sha256::digest(whole.as_os_str().as_encoded_bytes());
+        let label: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        Self {
+            launcher: LauncherProgram::ThisProgram,
+            runtime_dir: parent.join(format!("journeyman-{uid}")).join(label),
+            home,
+        }
+    }
+}
+
+/// `/run/user/<uid>` where there is one, else `/tmp`.
+fn user_runtime_dir(uid: u32) -> PathBuf {
+    let usual = PathBuf::from(format!("/run/user/{uid}"));
+    if usual.is_dir() { usual } else { std::env::temp_dir() }
+}
+
+/// Makes sandboxes of this host's kernel.
+#[derive(Debug)]
+pub struct NativeProvider {
+    config: NativeConfig,
+    template: Template,
+    isolation: String,
+    link: Mutex<Option<Arc<Link>>>,
+}
+
+impl NativeProvider {
+    /// Starts the launcher, without waiting for it.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError::Unsupported`] on a machine that is not x86-64, and [`SandboxError::Internal`] where the
+    /// launcher cannot be started.
+    pub fn start(config: NativeConfig) -> Result<Self, SandboxError> {
+        if !cfg!(target_arch = "x86_64") {
+            return Err(SandboxError::Unsupported {
+                missing: format!("a filter of system calls for {}", std::env::consts::ARCH),
+                fix: "run Journeyman on an x86-64 machine".to_owned(),
+            });
+        }
+        let link = Link::start(&config)?;
+        let template = Template::of_host(config.home.as_deref());
+        Ok(Self { template, isolation: describe(), link: Mutex::new(Some(link)), config })
+    }
+
+    /// The launcher; a new one where the last has died.
+    fn link(&self) -> Result<Arc<Link>, SandboxError> {
+        let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(link) = link.as_ref().filter(|link| link.is_alive()) {
+            return Ok(Arc::clone(link));
+        }
+        let new = Link::start(&self.config)?;
+        *link = Some(Arc::clone(&new));
+        Ok(new)
+    }
+
+    fn order(&self, spec: SandboxSpec) -> Order {
+        let mut shown = self.template.shown.clone();
+        let already = |path: &Path, shown: &[(PathBuf, PathBuf)]| {
+            shown.iter().any(|(host, inside)| host == inside && path.starts_with(inside))
+        };
+        for path in spec.include {
+            if !already(&path, &shown) {
+                shown.push((path.clone(), path));
+            }
+        }
+        shown.extend(spec.binds);
+        Order {
+            id: spec.id,
+            runtime: self.config.runtime_dir.clone(),
+            state: spec.state_dir,
+            workspace_base: spec.workspace_base,
+            shown,
+            links: self.template.links.clone(),
+            files: self.template.files.clone(),
+            limits: spec.limits,
+            setup: Setup {
+                workspace: layout::WORKSPACE.to_owned(),
+                state: layout::GUEST.to_owned(),
+                run_as: None,
+                environment: self.template.environment.clone(),
+            },
+        }
+    }
+}
+
+/// What isolates, for people.
+fn describe() -> String {
+    let limits = if Mode::of_this_process() == Mode::Root {
+        Cgroups::find().controllers()
+    } else {
+        Default::default()
+    };
+    let mut text =
+        "Linux namespaces, a system call filter and no network; the kernel is shared with this machine"
+            .to_owned();
+    for (controller, missing) in [
+        ("memory", "no limit on total memory (each process has one)"),
+        ("cpu", "no limit on CPU time"),
+        ("pids", "no limit on processes but the user's"),
+    ] {
+        if !limits.contains(controller) {
+            text.push_str("; ");
+            text.push_str(missing);
+        }
+    }
+    text
+}
+
+impl SandboxProvider for NativeProvider {
+    fn name(&self) -> &'static str {
+        "native"
+    }
+
+    fn isolation(&self) -> String {
+        self.isolation.clone()
+    }
+
+    fn create(&self, spec: SandboxSpec) -> Answer<'_, Arc<dyn Sandbox>> {
+        Box::pin(async move {
+            let id = spec.id;
+            let link = self.link()?;
+            let end = link.create(self.order(spec)).await?;
+            let socket = self.config.runtime_dir.join(id.to_string()).join(SOCKET);
+            let sandbox = NativeSandbox { id, client: Client::new(&socket), link, end };
+            sandbox.client.hello().await.map_err(|error| sandbox.explain_now(error))?;
+            Ok(Arc::new(sandbox) as Arc<dyn Sandbox>)
+        })
+    }
+
+    fn reap(&self, keep: Vec<SandboxId>) -> Answer<'_, Vec<SandboxId>> {
+        Box::pin(async move { self.link()?.reap(self.config.runtime_dir.clone(), keep).await })
+    }
+}
+
+/// One sandbox of this provider.
+struct NativeSandbox {
+    id: SandboxId,
+    client: Client,
+    link: Arc<Link>,
+    end: End,
+}
+
+impl NativeSandbox {
+    /// Puts the launcher's reason into an error that says only that the guest is silent.
+    async fn explain<T>(&self, result: Result<T, SandboxError>) -> Result<T, SandboxError> {
+        match result {
+            Err(SandboxError::Gone { .. }) => match self.end.wait(CAUSE_WAIT).await {
+                Some(cause) => Err(SandboxError::Gone { cause }),
+                None => result,
+            },
+            result => result,
+        }
+    }
+
+    fn explain_now(&self, error: SandboxError) -> SandboxError {
+        match (error, self.end.cause()) {
+            (SandboxError::Gone { .. }, Some(cause)) => SandboxError::Gone { cause },
+            (error, _) => error,
+        }
+    }
+}
+
+impl Sandbox for NativeSandbox {
+    fn id(&self) -> SandboxId {
+        self.id
+    }
+
+    fn exec<'a>(&'a self, command: Exec, output: OutputSink<'a>) -> Answer<'a, ExecEnd> {
+        Box::pin(async move { self.explain(self.client.exec(command, output).await).await })
+    }
+
+    fn shell<'a>(&'a self, command: ShellCommand, output: OutputSink<'a>) -> Answer<'a, ShellEnd> {
+        Box::pin(async move { self.explain(self.client.shell(command, output).await).await })
+    }
+
+    fn background(&self, command: String) -> Answer<'_, Background> {
+        Box::pin(async move { self.explain(self.client.background(command).await).await })
+    }
+
+    fn background_list(&self) -> Answer<'_, Vec<Background>> {
+        Box::pin(async move { self.explain(self.client.background_list().await).await })
+    }
+
+    fn background_lost(&self) -> Answer<'_, Vec<Background>> {
+        Box::pin(async move { self.explain(self.client.background_lost().await).await })
+    }
+
+    fn read<'a>(&'a self, path: &'a str, offset: u64, max_bytes: u64) -> Answer<'a, FileRead> {
+        Box::pin(async move { self.explain(self.client.read(path, offset, max_bytes).await).await })
+    }
+
+    fn write<'a>(&'a self, path: &'a str, bytes: Vec<u8>) -> Answer<'a, FileWritten> {
+        Box::pin(async move { self.explain(self.client.write(path, &bytes).await).await })
+    }
+
+    fn grep(&self, query: Grep) -> Answer<'_, GrepFound> {
+        Box::pin(async move { self.explain(self.client.grep(query).await).await })
+    }
+
+    fn glob(&self, query: Glob) -> Answer<'_, GlobFound> {
+        Box::pin(async move { self.explain(self.client.glob(query).await).await })
+    }
+
+    fn stop(&self) -> Answer<'_, ()> {
+        Box::pin(async move { self.link.stop(self.id, &self.end).await })
+    }
+}
