@@ -76,9 +76,9 @@ export class Socket {
     };
   }
 
+  /** A connection counts once something is heard on it; until then the pauses keep growing. */
   private opened(): void {
-    this.tries = 0;
-    this.alive();
+    this.heardAtMs = Date.now();
     for (const stream of this.readers.keys()) this.ask(stream);
     this.timer ??= setInterval(() => this.beat(), PING_EVERY_MS);
   }
@@ -110,6 +110,7 @@ export class Socket {
   }
 
   private alive(): void {
+    this.tries = 0;
     this.heardAtMs = Date.now();
     useConnection.setState({ phase: 'live', lastAtMs: this.heardAtMs });
   }

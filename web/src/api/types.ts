@@ -100,9 +100,9 @@ export interface QuestionView {
   run: string;
   kind: QuestionKind;
   text: string;
-  detail: string | null;
+  detail?: string | null;
   options: string[];
-  call_id: string | null;
+  call_id?: string | null;
   state: 'open' | 'answered' | 'void';
   answer: Answer | null;
   by: string | null;
@@ -136,7 +136,7 @@ export interface Run {
   repository: string;
   model: string;
   scripted: boolean;
-  attended: string | boolean;
+  attended: 'yes' | 'no';
   check: string | null;
   dirty: boolean;
   apply: boolean;
@@ -156,8 +156,11 @@ export interface Run {
   branch: string | null;
   base_commit: string | null;
   commit: string | null;
+  /** Whether the result was written to the working tree. */
+  applied: boolean;
   files: FileChange[];
   sandbox: { provider: string; isolation: string } | null;
+  /** How many runs are ahead of it, while it is queued. */
   queue_position: number | null;
   created_at_ms: number;
   started_at_ms: number | null;

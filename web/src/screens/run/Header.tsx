@@ -101,9 +101,7 @@ function statusText(run: Run, facts: Facts): string {
   if (facts.state === 'sleeping' && facts.untilMs) return `${word} until ${clock(facts.untilMs)}`;
   if (facts.state === 'starting') return `${word}: preparing the sandbox`;
   if (facts.state === 'queued' && run.queue_position !== null)
-    return run.queue_position > 1
-      ? `${word}: ${run.queue_position - 1} ahead of it`
-      : `${word}: next in line`;
+    return run.queue_position > 0 ? `${word}: ${run.queue_position} ahead of it` : `${word}: next in line`;
   return word;
 }
 

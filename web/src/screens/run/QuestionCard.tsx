@@ -77,16 +77,15 @@ export function QuestionCard({ run, question, answering }: Props) {
           <span className="wrap-anywhere">{question.text}</span>
         </h3>
         {question.detail && (
-          <pre
+          <section
             data-scroll-x
             // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keys
             tabIndex={0}
-            role="region"
             aria-label={approval ? 'What it wants to do' : 'Details'}
-            className="mt-2 font-mono text-xs leading-[19px] bg-surface border border-line rounded-md px-3 py-2 max-h-[180px] overflow-auto"
+            className="mt-2 whitespace-pre font-mono text-xs leading-[19px] bg-surface border border-line rounded-md px-3 py-2 max-h-[180px] overflow-auto"
           >
             {question.detail}
-          </pre>
+          </section>
         )}
       </div>
       {approval ? (

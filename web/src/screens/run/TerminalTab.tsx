@@ -14,16 +14,15 @@ export default function TerminalTab({ commands }: { commands: Command[] }) {
     <div className="h-full flex flex-col min-h-0 bg-term">
       <div className="flex-1 min-h-0">
         {plain ? (
-          <pre
+          <section
             data-scroll-x
             // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keys
             tabIndex={0}
-            role="region"
             aria-label="Transcript of all commands"
-            className="h-full overflow-auto font-mono text-xs leading-[19px] p-4"
+            className="h-full overflow-auto whitespace-pre font-mono text-xs leading-[19px] p-4"
           >
             {transcriptOf(commands)}
-          </pre>
+          </section>
         ) : (
           <Xterm commands={commands} />
         )}

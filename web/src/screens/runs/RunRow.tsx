@@ -50,8 +50,8 @@ function fileSummary(run: Run): string {
 function Why({ run }: { run: Run }) {
   if (run.state === 'waiting' && run.question)
     return <span className="text-you-ink truncate max-w-[44ch]">{run.question.text}</span>;
-  if (run.state === 'queued' && run.queue_position)
-    return <span>{run.queue_position === 1 ? 'next in line' : `${run.queue_position - 1} ahead of it`}</span>;
+  if (run.state === 'queued' && run.queue_position !== null)
+    return <span>{run.queue_position === 0 ? 'next in line' : `${run.queue_position} ahead of it`}</span>;
   if (run.state === 'sleeping' && run.until_ms)
     return <span className="text-sleep-ink">until {when(run.until_ms)}</span>;
   if (run.reason && ['failed', 'budget_exceeded', 'paused'].includes(run.state))

@@ -13,9 +13,15 @@ interface Props {
   connected(model: string): void;
 }
 
+/** `ollama/qwen3-coder:30b`: how the server is asked for a model of its neighbour. */
+function fullName(server: LocalServer, model: string): string {
+  return model.startsWith(`${server.server}/`) ? model : `${server.server}/${model}`;
+}
+
 export function LocalChoice({ servers, refresh, connected }: Props) {
   const [chosen, setChosen] = useState('');
-  const model = chosen || (servers.find((server) => server.models.length > 0)?.models[0] ?? '');
+  const first = servers.find((server) => server.models.length > 0);
+  const model = chosen || (first ? fullName(first, first.models[0] ?? '') : '');
   return (
     <div className="flex flex-col gap-3">
       <ul className="flex flex-col gap-1">
@@ -39,7 +45,9 @@ export function LocalChoice({ servers, refresh, connected }: Props) {
             {servers.map((server) => (
               <optgroup key={server.url} label={server.server}>
                 {server.models.map((name) => (
-                  <option key={name}>{name}</option>
+                  <option key={name} value={fullName(server, name)}>
+                    {name}
+                  </option>
                 ))}
               </optgroup>
             ))}
