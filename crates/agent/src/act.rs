@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::QuestionId;
-use domain::event::{Attended, RunEvent, ToolEnded, ToolOutcome};
+use domain::event::{RunEvent, ToolEnded, ToolOutcome};
 use domain::question::{Answer, Question, QuestionKind};
 use domain::transcript::ToolCall;
 use futures_util::future::join_all;
@@ -17,9 +17,6 @@ use crate::port::JournalError;
 use crate::redact;
 use crate::run_loop::Loop;
 use crate::tools::{AskUser, Hands, Ran, ReadTool, Tool, Trouble, WriteTool};
-
-/// Told to the agent where nobody can be asked.
-const NOBODY: &str = "nobody is there to ask; go on with your best judgement, and without what was refused";
 
 impl Loop {
     /// Runs the first calls that have not ended: one, or several that only read.
@@ -101,16 +98,21 @@ impl Loop {
             call_id: Some(call.id.clone()),
             arguments_hash: Some(hash),
         };
-        match self.parts.settings.attended {
-            Attended::Yes => self.ask(question),
-            Attended::No => self.answer_by_policy(question, Answer::Refuse { reason: NOBODY.to_owned() }),
-        }
+        self.note(RunEvent::QuestionAsked(question));
     }
 
     /// Runs a call that only reads, together with those that follow it and only read as well.
     async fn read_together(&mut self, first: ToolCall, tool: ReadTool) -> Result<(), Halt> {
         let mut batch = vec![(first, tool)];
-        while let Some((call, tool)) = self.next_call(batch.len()).and_then(|call| self.also_reads(call)) {
+        let most = self.parts.settings.limits.max_tool_calls - self.history.totals.goal_tool_calls;
+        while batch.len() < most as usize {
+            let Some((call, tool)) = self.next_call(batch.len()).and_then(|call| self.also_reads(call))
+            else {
+                break;
+            };
+            if batch.iter().any(|(_, other)| *other == tool) {
+                break;
+            }
             batch.push((call, tool));
         }
         for (call, tool) in &batch {
@@ -209,16 +211,7 @@ impl Loop {
                 call_id: Some(call.id.clone()),
                 arguments_hash: None,
             };
-            match self.parts.settings.attended {
-                Attended::Yes => self.ask(question),
-                Attended::No => {
-                    let text = question.options.first().map_or_else(
-                        || format!("{NOBODY}."),
-                        |first| format!("{NOBODY}. The option that you recommended was: {first}"),
-                    );
-                    self.answer_by_policy(question, Answer::Text { text });
-                }
-            }
+            self.note(RunEvent::QuestionAsked(question));
         }
         self.wait_for_answer().await?;
         let answer = self.history.open_call(&call.id).and_then(|open| open.answer.clone());

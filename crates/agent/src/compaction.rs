@@ -43,8 +43,13 @@ impl Loop {
         if !overflowed && conversation.tokens() <= usable * FULL_PERCENT / 100 {
             return Ok(());
         }
-        let share = if overflowed { RECENT_PERCENT / 2 } else { RECENT_PERCENT };
-        match conversation.cursor(window * share / 100) {
+        // After an overflow our estimate is known to be wrong, so the window is no measure.
+        let cursor = if overflowed {
+            conversation.cursor(conversation.tokens() / 4).or_else(|| conversation.cursor(0))
+        } else {
+            conversation.cursor(window * RECENT_PERCENT / 100)
+        };
+        match cursor {
             Some(cursor) => self.compact(cursor).await,
             None if overflowed => Err(Halt::failed(
                 Reason::new("context_overflow", "The newest turn alone is longer than the model's window.")

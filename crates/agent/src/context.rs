@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use sandbox::Sandbox;
 
+use crate::tools::{Trouble, trouble};
+
 /// The most of a repository's instructions that the prompt takes, in bytes.
 const INSTRUCTIONS_MAX_BYTES: usize = 32 * 1024;
 /// Where a repository keeps its instructions for agents; the first that exists counts.
@@ -33,7 +35,7 @@ repository's own instructions where they do not conflict with the user, tell you
 you changed, and how you know that it works. If nothing needs to be changed, say why.";
 
 /// The system prompt of a run.
-pub(crate) async fn system_prompt(sandbox: &dyn Sandbox, check: Option<&str>) -> String {
+pub(crate) async fn system_prompt(sandbox: &dyn Sandbox, check: Option<&str>) -> Result<String, Trouble> {
     let mut prompt = PERSONA.to_owned();
     if let Some(check) = check {
         let _ = write!(
@@ -43,7 +45,7 @@ pub(crate) async fn system_prompt(sandbox: &dyn Sandbox, check: Option<&str>) ->
         );
     }
     for file in INSTRUCTION_FILES {
-        if let Some(text) = instructions(sandbox, file).await {
+        if let Some(text) = instructions(sandbox, file).await? {
             let _ = write!(
                 prompt,
                 "\n\nInstructions of the repository, verbatim from its {file}:\n<repository-instructions \
@@ -52,14 +54,17 @@ pub(crate) async fn system_prompt(sandbox: &dyn Sandbox, check: Option<&str>) ->
             break;
         }
     }
-    prompt
+    Ok(prompt)
 }
 
-async fn instructions(sandbox: &dyn Sandbox, file: &str) -> Option<String> {
-    let read = sandbox.read(file, 0, INSTRUCTIONS_MAX_BYTES as u64).await.ok()?;
+async fn instructions(sandbox: &dyn Sandbox, file: &str) -> Result<Option<String>, Trouble> {
+    let read = match sandbox.read(file, 0, INSTRUCTIONS_MAX_BYTES as u64).await {
+        Ok(read) => read,
+        Err(error) => return trouble(&error).map_or(Ok(None), Err),
+    };
     let mut text = String::from_utf8_lossy(&read.bytes).trim().to_owned();
     if text.is_empty() {
-        return None;
+        return Ok(None);
     }
     if read.size_bytes > INSTRUCTIONS_MAX_BYTES as u64 {
         let _ = write!(
@@ -68,7 +73,7 @@ async fn instructions(sandbox: &dyn Sandbox, file: &str) -> Option<String> {
             read.size_bytes
         );
     }
-    Some(text)
+    Ok(Some(text))
 }
 
 /// Told after a new sandbox took the place of one that was lost.

@@ -33,7 +33,7 @@ impl Loop {
             return Ok(());
         }
         if let Some(command) = self.history.check_passed.clone() {
-            return Err(self.done(Evidence::CheckPassed { command }));
+            return self.done(Evidence::CheckPassed { command }).await;
         }
         match self.history.last_stop {
             StopReason::Refusal => return Err(Halt::failed(refused(&self.history.last_text))),
@@ -47,16 +47,21 @@ impl Loop {
         let files = self.look_at_files().await?;
         if files.is_empty() {
             let explanation = self.history.last_text.clone();
-            return Err(self.done(Evidence::NothingToChange { explanation }));
+            return self.done(Evidence::NothingToChange { explanation }).await;
         }
         match self.parts.settings.check.clone() {
             Some(command) => self.check(command).await,
-            None => Err(self.done(Evidence::NoCheck)),
+            None => self.done(Evidence::NoCheck).await,
         }
     }
 
-    fn done(&self, evidence: Evidence) -> Halt {
-        Outcome::Done { evidence, summary: self.history.last_text.clone() }.into()
+    /// The end, unless a person said something meanwhile.
+    async fn done(&mut self, evidence: Evidence) -> Result<(), Halt> {
+        self.look().await?;
+        if self.history.conversation.has_unsent() {
+            return Ok(());
+        }
+        Err(Outcome::Done { evidence, summary: self.history.last_text.clone() }.into())
     }
 
     fn nudge_after_cut(&mut self) -> Result<(), Halt> {

@@ -35,10 +35,10 @@ const LOST_SANDBOXES: u32 = 5;
 
 /// The last calls and whether the workspace moved between them.
 ///
-/// The workspace's generation is a counter: it moves with every successful write or edit, and with every
-/// command that is not itself a repetition (same command line, same output as one in the window), because
-/// a command may change anything. So `test; edit; test` with the same failure is work, and `test; test;
-/// test` is not.
+/// The workspace's generation is a counter: it moves with every command, because a command may change
+/// anything, and with every write or edit that succeeded, unless the same call with the same result stands
+/// in the window already. So `test; edit; test` with the same failure is work, and `test; test; test` is
+/// not; nor is undoing and redoing one edit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Repetition {
     seen: VecDeque<Seen>,
@@ -57,17 +57,17 @@ impl Repetition {
         let hash = call_number(call);
         let result = number(&ended.output);
         let repeated = self.seen.iter().any(|seen| seen.call == hash && seen.result == result);
+        let may_change = match call.tool.as_str() {
+            "write_file" | "edit_file" => ended.outcome == ToolOutcome::Done,
+            "bash" => true,
+            _ => false,
+        };
+        if may_change && !repeated {
+            self.generation += 1;
+        }
         self.seen.push_back(Seen { call: hash, result, generation: self.generation });
         if self.seen.len() > STANDARD_WINDOW {
             self.seen.pop_front();
-        }
-        let moved = match call.tool.as_str() {
-            "write_file" | "edit_file" => ended.outcome == ToolOutcome::Done,
-            "bash" => !repeated,
-            _ => false,
-        };
-        if moved {
-            self.generation += 1;
         }
     }
 

@@ -68,7 +68,7 @@ pub enum Wish {
         /// The answer.
         answer: Answer,
     },
-    /// Stop after the step that is under way.
+    /// Stop for now, within a second; what is under way is interrupted.
     Pause,
     /// End it now.
     Cancel {

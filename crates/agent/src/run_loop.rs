@@ -48,6 +48,12 @@ impl Loop {
         }
     }
 
+    /// The run as it now stands.
+    #[must_use]
+    pub const fn history(&self) -> &History {
+        &self.history
+    }
+
     /// Runs until the goal is reached, a guard or a person stops it, or `stop` is cancelled.
     ///
     /// # Errors
@@ -55,6 +61,15 @@ impl Loop {
     /// [`JournalError`] where a step could not be kept; what was not kept has had no effect that anybody
     /// was told of.
     pub async fn run(mut self, stop: CancellationToken) -> Result<Outcome, JournalError> {
+        self.drive(stop).await
+    }
+
+    /// [`Loop::run`], for callers that want to look at the history afterwards.
+    ///
+    /// # Errors
+    ///
+    /// As [`Loop::run`].
+    pub async fn drive(&mut self, stop: CancellationToken) -> Result<Outcome, JournalError> {
         self.stop = stop;
         let halt = match Box::pin(self.turn_over()).await {
             Ok(never) => match never {},
@@ -84,7 +99,10 @@ impl Loop {
 
     async fn open(&mut self) -> Result<(), Halt> {
         let check = self.parts.settings.check.as_deref();
-        let system = context::system_prompt(self.parts.sandbox.as_ref(), check).await;
+        let system = match context::system_prompt(self.parts.sandbox.as_ref(), check).await {
+            Ok(system) => system,
+            Err(trouble) => return Err(self.in_trouble(trouble)),
+        };
         let tools: Vec<String> = tools::specs().into_iter().map(|spec| spec.name).collect();
         self.offered = offered(&tools);
         self.note(RunEvent::ContextOpened { system, tools });

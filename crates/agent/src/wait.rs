@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use domain::event::RunEvent;
+use domain::event::{Attended, RunEvent};
 use domain::question::{Answer, Question, QuestionKind};
 use domain::run::{Reason, RunChange, RunState, WaitingOn};
 
@@ -13,6 +13,9 @@ use crate::run_loop::Loop;
 
 /// While something is under way we look for wishes at least this often, should a wake-up get lost.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Told to the agent where nobody can be asked.
+const NOBODY: &str = "nobody is there to ask; go on with your best judgement, and without what was refused";
 
 impl Loop {
     /// Looks for wishes and for the process's stop, between two steps.
@@ -57,18 +60,22 @@ impl Loop {
         Ok(())
     }
 
-    /// Asks a person and waits until the open question is answered. Where it was asked before, it only waits.
+    /// Waits until the open question is answered; does not ask again. Where nobody can be asked, policy
+    /// answers at once.
     pub(crate) async fn wait_for_answer(&mut self) -> Result<(), Halt> {
-        if let (Some(question), RunState::Running) = (self.history.open_question(), self.history.state()) {
+        if self.parts.settings.attended == Attended::No {
+            self.answer_by_policy();
+        } else if let (Some(question), RunState::Running) =
+            (self.history.open_question(), self.history.state())
+        {
             let change = RunChange::Asked { question: question.id, on: waiting_on(question) };
             self.change_state(change);
         }
-        self.commit().await?;
         while self.history.open_question().is_some() {
-            self.look().await?;
             self.commit().await?;
-            if self.history.open_question().is_none() {
-                return Ok(());
+            self.look().await?;
+            if !self.taken.is_empty() {
+                continue;
             }
             tokio::select! {
                 () = self.parts.journal.command_came() => {}
@@ -79,19 +86,21 @@ impl Loop {
         Ok(())
     }
 
-    /// Notes a question; the run waits from here on.
-    pub(crate) fn ask(&mut self, question: Question) {
-        let change = RunChange::Asked { question: question.id, on: waiting_on(&question) };
-        self.note(RunEvent::QuestionAsked(question));
-        self.change_state(change);
-    }
-
-    /// Notes a question together with the answer that stands in where nobody can be asked.
-    pub(crate) fn answer_by_policy(&mut self, question: Question, answer: Answer) {
-        let text = format!("Nobody was there to be asked, so this was decided by policy: {}", question.text);
-        let id = question.id;
-        self.note(RunEvent::QuestionAsked(question));
-        self.note(RunEvent::QuestionAnswered { question: id, answer, by: "policy".to_owned() });
+    /// Answers the open question, if there is one, as policy does where nobody can be asked.
+    fn answer_by_policy(&mut self) {
+        let Some(question) = self.history.open_question().cloned() else { return };
+        let answer = match (question.kind, question.options.first()) {
+            (QuestionKind::Approval, _) => Answer::Refuse { reason: NOBODY.to_owned() },
+            (QuestionKind::Decision, None) => Answer::Text { text: format!("{NOBODY}.") },
+            (QuestionKind::Decision, Some(first)) => {
+                Answer::Text { text: format!("{NOBODY}. The option that you recommended was: {first}") }
+            }
+        };
+        let text = format!("Nobody was there to be asked, so policy decided: {}", question.text);
+        self.note(RunEvent::QuestionAnswered { question: question.id, answer, by: "policy".to_owned() });
+        if matches!(self.history.state(), RunState::Waiting { .. }) {
+            self.change_state(RunChange::Answered);
+        }
         self.note(RunEvent::Notice(Reason::new("nobody_to_ask", text)));
     }
 

@@ -2,6 +2,13 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on shall say where")]
 
+mod compaction;
 mod conversations;
+mod faults;
+mod finish;
+mod guards;
+mod people;
+mod policy;
 mod resume;
+mod toolbox;
 mod world;

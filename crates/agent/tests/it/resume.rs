@@ -1,7 +1,7 @@
 //! The process dies after any event; the next one goes on from the log.
 
 use agent::port::JournalError;
-use agent::{Outcome, port};
+use agent::{History, Outcome, port};
 use domain::event::RunEvent;
 use domain::question::Answer;
 use domain::run::Evidence;
@@ -90,4 +90,26 @@ async fn killed_after_any_event_the_run_ends_the_same_and_nothing_runs_twice() {
         let answered = count(&events, |event| matches!(event, RunEvent::QuestionAnswered { .. }));
         assert_eq!(answered, 1, "killed after {most}");
     }
+}
+
+#[tokio::test]
+async fn a_replay_gives_the_state_that_the_live_loop_had() {
+    let world = world();
+    let mut live = world.start();
+    let answer = async {
+        let asked = world.journal.until(|event| matches!(event, RunEvent::QuestionAsked(_))).await;
+        let RunEvent::QuestionAsked(question) = asked else { unreachable!() };
+        world.journal.wish(port::Wish::Say { text: "keep it short".to_owned() });
+        let answer = Answer::Text { text: "yes, 12".to_owned() };
+        world.journal.wish(port::Wish::Answer { question: question.id, answer });
+    };
+    let (outcome, ()) = tokio::join!(live.drive(world.stop.clone()), answer);
+    assert!(matches!(outcome, Ok(Outcome::Done { .. })));
+    assert_eq!(live.history(), &History::replay(world.journal.events().into_iter()));
+    // An event that went through the store's JSON gives the same.
+    let stored = world.journal.events().into_iter().filter_map(|event| {
+        let (kind, data) = event.encode().unwrap();
+        RunEvent::decode(&kind, serde_json::from_str(&data).unwrap()).unwrap()
+    });
+    assert_eq!(live.history(), &History::replay(stored));
 }

@@ -12,24 +12,24 @@ use domain::run::RunState;
 use domain::{OrgId, ProjectId, RunId, SandboxId};
 use runtime::{Ambient, CancellationToken, MockClock};
 
-pub use journal::MemoryJournal;
-pub use machine::Machine;
-pub use story::{Story, call, calls, says};
+pub(crate) use journal::MemoryJournal;
+pub(crate) use machine::Machine;
+pub(crate) use story::{Story, call, calls, says};
 
 /// Everything that a loop needs, and what it leaves behind.
-pub struct World {
-    pub journal: Arc<MemoryJournal>,
-    pub machine: Arc<Machine>,
-    pub story: Arc<Story>,
-    pub ambient: Ambient,
-    pub clock: MockClock,
-    pub settings: Settings,
-    pub stop: CancellationToken,
+pub(crate) struct World {
+    pub(crate) journal: Arc<MemoryJournal>,
+    pub(crate) machine: Arc<Machine>,
+    pub(crate) story: Arc<Story>,
+    pub(crate) ambient: Ambient,
+    pub(crate) clock: MockClock,
+    pub(crate) settings: Settings,
+    pub(crate) stop: CancellationToken,
 }
 
 impl World {
     /// A run with the goal `mend the cart`, ready to be worked on.
-    pub fn new(story: Story) -> Self {
+    pub(crate) fn new(story: Story) -> Self {
         let (ambient, clock) = Ambient::mock(7);
         let journal = Arc::new(MemoryJournal::default());
         journal.push(opening(&ambient));
@@ -45,7 +45,7 @@ impl World {
     }
 
     /// A loop on what the journal holds now.
-    pub fn start(&self) -> Loop {
+    pub(crate) fn start(&self) -> Loop {
         let parts = Parts {
             model: self.story.clone(),
             sandbox: self.machine.clone(),
@@ -57,12 +57,12 @@ impl World {
         Loop::new(parts, self.history())
     }
 
-    pub fn history(&self) -> History {
+    pub(crate) fn history(&self) -> History {
         History::replay(self.journal.events().into_iter())
     }
 
     /// Runs to the outcome.
-    pub async fn run(&self) -> Outcome {
+    pub(crate) async fn run(&self) -> Outcome {
         self.start().run(self.stop.clone()).await.expect("the journal keeps everything")
     }
 }

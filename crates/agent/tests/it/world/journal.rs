@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 
 #[derive(Default)]
-pub struct MemoryJournal {
+pub(crate) struct MemoryJournal {
     kept: Mutex<Kept>,
     came: Notify,
     grew: Notify,
@@ -27,52 +27,62 @@ struct Kept {
 }
 
 impl MemoryJournal {
-    pub fn push(&self, events: Vec<RunEvent>) {
+    pub(crate) fn push(&self, events: Vec<RunEvent>) {
         self.lock().events.extend(events);
     }
 
-    pub fn events(&self) -> Vec<RunEvent> {
+    pub(crate) fn events(&self) -> Vec<RunEvent> {
         self.lock().events.clone()
     }
 
-    pub fn kinds(&self) -> Vec<String> {
+    pub(crate) fn kinds(&self) -> Vec<String> {
         self.events().iter().map(|event| event.encode().unwrap().0).collect()
     }
 
-    pub fn appends(&self) -> usize {
+    pub(crate) fn appends(&self) -> usize {
         self.lock().appends
     }
 
-    pub fn live(&self) -> Vec<Live> {
+    pub(crate) fn live(&self) -> Vec<Live> {
         self.lock().live.clone()
     }
 
-    pub fn artifacts(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn artifacts(&self) -> Vec<Vec<u8>> {
         self.lock().artifacts.clone()
     }
 
-    pub fn waiting_commands(&self) -> Vec<Command> {
+    pub(crate) fn waiting_commands(&self) -> Vec<Command> {
         self.lock().commands.clone()
     }
 
     /// The log takes this many events in all and then belongs to somebody else.
-    pub fn dies_after(&self, events: Option<usize>) {
+    pub(crate) fn dies_after(&self, events: Option<usize>) {
         self.lock().dies_after = events;
     }
 
     /// A person's wish.
-    pub fn wish(&self, wish: Wish) -> i64 {
-        let mut kept = self.lock();
-        kept.next_command += 1;
-        let number = kept.next_command;
-        kept.commands.push(Command { number, by: "ada".to_owned(), wish });
-        drop(kept);
+    pub(crate) fn wish(&self, wish: Wish) -> i64 {
+        let number = self.wish_unheard(wish);
         self.came.notify_one();
         number
     }
 
+    /// A person's wish whose wake-up is lost.
+    pub(crate) fn wish_unheard(&self, wish: Wish) -> i64 {
+        let mut kept = self.lock();
+        kept.next_command += 1;
+        let number = kept.next_command;
+        kept.commands.push(Command { number, by: "ada".to_owned(), wish });
+        number
+    }
+
+    /// Takes commands off the list, as the caller of the loop does with those of an outcome.
+    pub(crate) fn forget(&self, commands: &[i64]) {
+        self.lock().commands.retain(|command| !commands.contains(&command.number));
+    }
+
     /// Waits until the log holds an event like this.
-    pub async fn until(&self, is: impl Fn(&RunEvent) -> bool) -> RunEvent {
+    pub(crate) async fn until(&self, is: impl Fn(&RunEvent) -> bool) -> RunEvent {
         loop {
             let grew = self.grew.notified();
             if let Some(event) = self.events().into_iter().rev().find(|event| is(event)) {

@@ -14,7 +14,7 @@ use sandbox::{
 
 type Answer<'a, T> = BoxFuture<'a, Result<T, SandboxError>>;
 
-pub struct Machine {
+pub(crate) struct Machine {
     inside: Mutex<Inside>,
 }
 
@@ -43,34 +43,34 @@ impl Default for Machine {
 
 impl Machine {
     /// Command lines that ran, in order; those of the shell as they are, checks after `check: `.
-    pub fn ran(&self) -> Vec<String> {
+    pub(crate) fn ran(&self) -> Vec<String> {
         self.lock().ran.clone()
     }
 
     /// How often somebody looked at what differs from the base.
-    pub fn looks(&self) -> usize {
+    pub(crate) fn looks(&self) -> usize {
         self.lock().looks
     }
 
-    pub fn text(&self, path: &str) -> Option<String> {
+    pub(crate) fn text(&self, path: &str) -> Option<String> {
         self.lock().files.get(path).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
     }
 
-    pub fn put(&self, path: &str, bytes: &[u8]) {
+    pub(crate) fn put(&self, path: &str, bytes: &[u8]) {
         self.lock().files.insert(path.to_owned(), bytes.to_vec());
     }
 
-    pub fn remove(&self, path: &str) {
+    pub(crate) fn remove(&self, path: &str) {
         self.lock().files.remove(path);
     }
 
     /// Makes everything that is there the base of the work.
-    pub fn rebase(&self) {
+    pub(crate) fn rebase(&self) {
         let mut inside = self.lock();
         inside.base = inside.files.clone();
     }
 
-    pub fn set_gone(&self, gone: bool) {
+    pub(crate) fn set_gone(&self, gone: bool) {
         self.lock().gone = gone;
     }
 

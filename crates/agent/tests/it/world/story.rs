@@ -11,9 +11,12 @@ use models::{Answer, Delta, Model, ModelError, ModelInfo, Request};
 use runtime::CancellationToken;
 use serde_json::Value;
 
-pub struct Story {
-    pub info: ModelInfo,
+pub(crate) struct Story {
+    pub(crate) info: ModelInfo,
+    /// The next answer is found by how often the story answered, not by what the request shows.
+    pub(crate) by_requests: bool,
     answers: Vec<Answer>,
+    given: Mutex<usize>,
     /// Given before anything else, oldest first; `None` hangs until the call is cancelled.
     faults: Mutex<VecDeque<Option<ModelError>>>,
     requests: Mutex<Vec<Request>>,
@@ -21,17 +24,17 @@ pub struct Story {
 }
 
 /// An answer of words alone.
-pub fn says(text: &str) -> Answer {
+pub(crate) fn says(text: &str) -> Answer {
     answer(vec![AssistantPart::Text { text: text.to_owned(), replay: None }], StopReason::EndTurn)
 }
 
 /// An answer with one call.
-pub fn call(id: &str, tool: &str, arguments: Value) -> Answer {
+pub(crate) fn call(id: &str, tool: &str, arguments: Value) -> Answer {
     calls(&[(id, tool, arguments)])
 }
 
 /// An answer with several calls.
-pub fn calls(calls: &[(&str, &str, Value)]) -> Answer {
+pub(crate) fn calls(calls: &[(&str, &str, Value)]) -> Answer {
     let part = |(id, tool, arguments): &(&str, &str, Value)| {
         AssistantPart::ToolCall(ToolCall {
             id: (*id).to_owned(),
@@ -49,7 +52,7 @@ fn answer(parts: Vec<AssistantPart>, stop: StopReason) -> Answer {
 }
 
 impl Story {
-    pub fn new(answers: Vec<Answer>) -> Self {
+    pub(crate) fn new(answers: Vec<Answer>) -> Self {
         let price = Price { input: 1, output: 1, cache_read: 1, cache_write: 1 };
         Self {
             info: ModelInfo {
@@ -58,7 +61,9 @@ impl Story {
                 context_tokens: 100_000,
                 price: Some(price),
             },
+            by_requests: false,
             answers,
+            given: Mutex::new(0),
             faults: Mutex::default(),
             requests: Mutex::default(),
             summary: Mutex::new(Ok("the summary".to_owned())),
@@ -66,15 +71,15 @@ impl Story {
     }
 
     /// The next requests meet these.
-    pub fn faults(&self, faults: Vec<Option<ModelError>>) {
+    pub(crate) fn faults(&self, faults: Vec<Option<ModelError>>) {
         self.faults.lock().unwrap().extend(faults);
     }
 
-    pub fn requests(&self) -> Vec<Request> {
+    pub(crate) fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
     }
 
-    pub fn summary_is(&self, summary: Result<String, ModelError>) {
+    pub(crate) fn summary_is(&self, summary: Result<String, ModelError>) {
         *self.summary.lock().unwrap() = summary;
     }
 
@@ -90,7 +95,10 @@ impl Story {
             return Ok(self.repeat(request, interrupted_calls(last).collect()));
         }
         let off = || ModelError::OffScript { message: "the story is over".to_owned() };
-        self.answers.get(said - asked_again).cloned().ok_or_else(off)
+        let mut given = self.given.lock().unwrap();
+        *given += 1;
+        let position = if self.by_requests { *given - 1 } else { said - asked_again };
+        self.answers.get(position).cloned().ok_or_else(off)
     }
 
     fn repeat(&self, request: &Request, ids: Vec<&str>) -> Answer {
@@ -98,11 +106,11 @@ impl Story {
         for message in &request.messages {
             let Message::Assistant { parts: said } = message.as_ref() else { continue };
             for part in said {
-                if let AssistantPart::ToolCall(call) = part {
-                    if ids.contains(&call.id.as_str()) {
-                        let id = format!("{}-again", call.id);
-                        parts.push(AssistantPart::ToolCall(ToolCall { id, ..call.clone() }));
-                    }
+                if let AssistantPart::ToolCall(call) = part
+                    && ids.contains(&call.id.as_str())
+                {
+                    let id = format!("{}-again", call.id);
+                    parts.push(AssistantPart::ToolCall(ToolCall { id, ..call.clone() }));
                 }
             }
         }
