@@ -1,0 +1,171 @@
+//! `do` and `demo`: asking for a run and following it.
+
+use std::path::Path;
+
+use ::runs::view::RunView;
+use domain::event::Attended;
+use models::scripted::Pace;
+use serde_json::{Map, Value, json};
+
+use super::up::read_stdin;
+use crate::cli::run::{DoArgs, FollowArgs, Guards, LimitArgs};
+use crate::cli::setup::{DemoArgs, UpArgs};
+use crate::compose::Role;
+use crate::error::{Failure, Result};
+use crate::exit::Exit;
+use crate::follow::{self, LinesTo, Manner, outcome};
+use crate::session::{Context, Session};
+
+/// `journeyman do`
+pub(super) async fn work(context: &Context, args: DoArgs) -> Result<Exit> {
+    let goal = if args.goal == "-" { read_stdin()? } else { args.goal.clone() };
+    context
+        .with(&Role::ALL, async |session| {
+            must_outlive_us(session, args.follow)?;
+            let attended = attended(session);
+            let body = request(&args, &goal, attended, context)?;
+            let run: RunView = match session.client.post("/v1/runs", &body).await {
+                Ok(run) => run,
+                Err(failure) => return Err(about_key(session, &args, failure).await),
+            };
+            follow_new(session, run, args.follow).await
+        })
+        .await
+}
+
+/// Whether somebody can be asked: a server's page, or a terminal.
+fn attended(session: &Session) -> Attended {
+    let somebody = session.output().may_ask || !session.ends_with_a_command();
+    if somebody { Attended::Yes } else { Attended::No }
+}
+
+/// A run that is left alone needs somebody who works on it.
+pub(super) fn must_outlive_us(session: &Session, follow: FollowArgs) -> Result<()> {
+    if follow.detach && session.ends_with_a_command() {
+        return Err(Failure::new("server_needed", "--detach needs a server that goes on with the run"));
+    }
+    Ok(())
+}
+
+/// Says which run it is, and follows it unless it was asked to be left alone.
+pub(super) async fn follow_new(session: &Session, run: RunView, follow: FollowArgs) -> Result<Exit> {
+    let output = session.output();
+    if follow.detach {
+        output.either(&serde_json::to_value(&run).unwrap_or_default(), || {
+            format!("run {}  {}", run.number, run.word)
+        });
+        output.next(&format!("journeyman watch {}", run.number));
+        return Ok(Exit::Ok);
+    }
+    introduce(session, &run);
+    follow_from(session, run, 0).await
+}
+
+/// Follows a run that was asked to go on, from event `after` on.
+pub(super) async fn follow_from(session: &Session, run: RunView, after: i64) -> Result<Exit> {
+    let manner =
+        Manner { after, lines: LinesTo::Err, stay: false, only_past: false, pause_on_interrupt: true };
+    let followed = Box::pin(follow::follow(session, run, manner)).await?;
+    Ok(outcome::report(&followed, session.output(), session.ends_with_a_command()))
+}
+
+/// The line above a run's log.
+pub(super) fn introduce(session: &Session, run: &RunView) {
+    let scripted = if run.scripted { " (scripted)" } else { "" };
+    let limit = run.limits.max_cost.map_or_else(String::new, |cost| format!("   at most {cost}"));
+    let attended = match run.attended {
+        Attended::Yes => "",
+        Attended::No => "   nobody to ask: policy decides",
+    };
+    session.output().say(&crate::render::text::clean(&format!(
+        "run {}  {}  {}{scripted}{limit}{attended}",
+        run.number, run.project.slug, run.model
+    )));
+}
+
+fn request(args: &DoArgs, goal: &str, attended: Attended, context: &Context) -> Result<Value> {
+    let mut limits = serde_json::to_value(context.config.limits.run_limits()).unwrap_or_default();
+    if let (Value::Object(all), Value::Object(named)) = (&mut limits, limit_fields(&args.limits)) {
+        all.extend(named);
+    }
+    let include = args.include.iter().map(|path| absolute(path)).collect::<Result<Vec<_>>>()?;
+    let guards = match args.guards {
+        Guards::Standard => "standard",
+        Guards::Strict => "strict",
+    };
+    Ok(json!({
+        "goal": goal, "repository": absolute(&args.repo)?,
+        "model": args.model.as_deref().or(context.config.model.as_deref()).map(|model| script_path(model)),
+        "check": args.check, "dirty": args.dirty, "apply": args.apply, "include": include,
+        "attended": attended, "limits": limits, "guards": guards,
+    }))
+}
+
+fn limit_fields(args: &LimitArgs) -> Value {
+    let mut fields = Map::new();
+    let mut put = |name: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            fields.insert(name.to_owned(), value);
+        }
+    };
+    put("max_turns", args.max_turns.map(Value::from));
+    put("max_tool_calls", args.max_tool_calls.map(Value::from));
+    put("max_cost", args.max_cost.map(|cost| cost.0.into()));
+    put("max_tokens", args.max_tokens.map(Value::from));
+    put("max_seconds", args.max_minutes.map(|minutes| (minutes * 60).into()));
+    Value::Object(fields)
+}
+
+/// A scenario's file is named from here; the owner may stand elsewhere.
+fn script_path(model: &str) -> String {
+    let Some(file) = model.strip_prefix("scripted/") else { return model.to_owned() };
+    let path = Path::new(file);
+    if !path.is_file() {
+        return model.to_owned();
+    }
+    std::path::absolute(path).map_or_else(|_| model.to_owned(), |path| format!("scripted/{}", path.display()))
+}
+
+/// A path as the owner can find it.
+pub(super) fn absolute(path: &Path) -> Result<String> {
+    let unusable = |why: String| Failure::new("bad_input", format!("{}: {why}", path.display()));
+    let whole = path.canonicalize().map_err(|error| unusable(error.to_string()))?;
+    whole.into_os_string().into_string().map_err(|_| unusable("the path is not UTF-8".to_owned()))
+}
+
+/// A key that only we have is no help to the process that owns the folder; say so.
+async fn about_key(session: &Session, args: &DoArgs, failure: Failure) -> Failure {
+    let Some(other) = session.other() else { return failure };
+    let Some(model) = args.model.as_deref().or(session.context.config.model.as_deref()) else {
+        return failure;
+    };
+    let provider = model.split('/').next().unwrap_or_default();
+    let Some((provider, variable)) = super::models::key_variable(provider) else { return failure };
+    if session.context.env.get(variable).is_none() || super::models::owner_has_key(session, provider).await {
+        return failure;
+    }
+    Failure::new(
+        "key_not_with_owner",
+        format!("{variable} is set here, but not with the server (process {})", other.pid),
+    )
+    .fix(format!(
+        "printenv {variable} | journeyman connect {provider}, or restart the server with {variable} set"
+    ))
+}
+
+/// `journeyman demo`
+pub(super) async fn demo(context: &Context, args: DemoArgs) -> Result<Exit> {
+    if !args.once {
+        let up = UpArgs { listen: args.listen, open: args.open, roles: Vec::new() };
+        return super::up::serve(context, up, Some(args.fast)).await;
+    }
+    let mut context = context.clone();
+    context.pace = if args.fast { Pace::Fast } else { Pace::AsWritten };
+    context
+        .with(&Role::ALL, async |session| {
+            let run: RunView = session.client.post("/v1/demo", &json!({ "attended": "no" })).await?;
+            introduce(session, &run);
+            follow_from(session, run, 0).await
+        })
+        .await
+}

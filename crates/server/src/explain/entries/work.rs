@@ -1,0 +1,106 @@
+//! Codes of runs, questions, repositories and what they produce.
+
+super::codes! {
+    "run_not_found" NotFound: "There is no such run.",
+        "The number or id is wrong, or the run was deleted.",
+        "journeyman run list";
+    "run_ambiguous" Usage: "Several projects have a run with this number.",
+        "Runs are numbered per project.",
+        "name the run by its id: journeyman run list --json";
+    "no_runs" NotFound: "There are no runs yet.",
+        "Nothing was asked for in this data folder.",
+        "journeyman do \"…\" --repo .";
+    "question_not_found" NotFound: "There is no such question.",
+        "The run asks nothing, or the id is wrong.",
+        "journeyman run show RUN";
+    "no_question" Conflict: "The run asks nothing.",
+        "Somebody else answered, or it never asked.",
+        "journeyman watch RUN";
+    "question_answered" Conflict: "Somebody else has answered already.",
+        "The first answer counts; yours was not used.",
+        "journeyman watch RUN";
+    "question_void" Conflict: "The run that asked has ended.",
+        "It was stopped or reached a limit before the answer came.",
+        "journeyman run show RUN";
+    "wrong_answer" Usage: "The answer does not fit the question.",
+        "An approval wants yes or no, a decision wants words.",
+        "journeyman approve RUN, journeyman refuse RUN \"WHY\", or journeyman answer RUN \"TEXT\"";
+    "wrong_state" Conflict: "The run's state does not allow that.",
+        "It has ended, or is already where you want it.",
+        "journeyman run show RUN";
+    "conflict" Conflict: "Somebody changed it at the same time.",
+        "Two writers met; yours was not used.",
+        "look again and repeat the command if it is still wanted";
+    "idempotency_conflict" Conflict: "An idempotency key was used for two different requests.",
+        "A key names one request; repeating it repeats the answer.",
+        "use a new key";
+    "artifact_not_found" NotFound: "There is no such artifact.",
+        "The id is wrong, or its run was deleted.",
+        "journeyman artifact list RUN";
+    "project_not_found" NotFound: "There is no such project.",
+        "The slug or id is wrong.",
+        "journeyman project list";
+    "invalid" Usage: "A value cannot be used as it was given.",
+        "The message names the field and what is wrong with it.",
+        "see journeyman help COMMAND";
+    "not_a_repository" Usage: "The folder is no git repository.",
+        "Journeyman works on a clone of a commit, so it needs a repository.",
+        "git init && git add -A && git commit -m start";
+    "repository_empty" Usage: "The repository has no commit.",
+        "Journeyman starts from a commit.",
+        "git add -A && git commit -m start";
+    "repository_unreadable" Usage: "The repository cannot be read.",
+        "Its files belong to somebody else or are damaged, or it is of an unknown format.",
+        "git -C PATH fsck tells more";
+    "repository_bare" Conflict: "The repository is bare: it has no working tree to write to.",
+        "--apply and journeyman apply write files into a working tree.",
+        "take the branch instead; it is in the repository";
+    "no_result" Conflict: "The run has no result yet.",
+        "It is still working, failed before it changed anything, or changed nothing.",
+        "journeyman watch RUN";
+    "would_overwrite" Conflict: "Writing the result would overwrite uncommitted work.",
+        "Files that the run changed have changes of yours that are not committed.",
+        "commit or stash them, then: journeyman apply RUN; the branch has the result meanwhile";
+    "base_moved" Conflict: "The working tree has moved on, and the result does not fit it.",
+        "The same lines were changed since the run began.",
+        "merge the branch: git merge BRANCH";
+    "unsafe_path" Conflict: "A path of the result cannot be written safely.",
+        "It leads through a link out of the repository, or into .git.",
+        "look at the branch and take what you want by hand";
+    "delivery_failed" Internal: "The result could not be taken over from the sandbox.",
+        "It is too large, or git found its objects damaged.",
+        "journeyman continue RUN \"…\", or take the patch: journeyman artifact list RUN";
+    "uncommitted_changes" Ok: "Uncommitted changes were left out.",
+        "A run starts from the last commit.",
+        "take them along with --dirty";
+    "submodules_empty" Ok: "Submodules are empty in the sandbox.",
+        "Their content comes from other repositories, which a sandbox cannot reach.",
+        "nothing, unless the work needs them";
+    "lfs_pointers" Ok: "Files of Git LFS are pointers in the sandbox.",
+        "Their content lies on a server, which a sandbox cannot reach.",
+        "nothing, unless the work needs them";
+    "check_failed" RunFailed: "The check command failed after the agent's last change.",
+        "Success needs evidence; the agent could not make the check pass.",
+        "journeyman diff RUN shows how far it came; journeyman continue RUN \"…\" goes on";
+    "repetition" NeedsYou: "The agent repeated itself, so it was paused.",
+        "The same call with the same result again and again leads nowhere.",
+        "journeyman steer RUN \"…\", then journeyman resume RUN";
+    "turn_limit" Limit: "The run has used all its turns.",
+        "A ceiling (--max-turns, or limits.max_turns in config.toml) was reached.",
+        "journeyman continue RUN \"…\" goes on with new ceilings";
+    "tool_call_limit" Limit: "The run has used all its tool calls.",
+        "A ceiling (--max-tool-calls) was reached.",
+        "journeyman continue RUN \"…\" goes on with new ceilings";
+    "cost_limit" Limit: "The run has used all its money.",
+        "A ceiling (--max-cost) was reached.",
+        "journeyman continue RUN \"…\" goes on with new ceilings";
+    "token_limit" Limit: "The run has used all its tokens.",
+        "A ceiling (--max-tokens) was reached.",
+        "journeyman continue RUN \"…\" goes on with new ceilings";
+    "time_limit" Limit: "The run has used all its time.",
+        "A ceiling (--max-minutes) was reached.",
+        "journeyman continue RUN \"…\" goes on with new ceilings";
+    "run_failed" RunFailed: "The run ended without reaching its goal.",
+        "The reason that it names says more.",
+        "journeyman watch RUN shows what happened";
+}

@@ -1,0 +1,156 @@
+//! Owning a data folder: the parts, the socket, the roles; from the lock until everything is put down.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use models::scripted::Pace;
+use runs::{Worker, WorkerConfig};
+use runtime::{Env, Supervisor};
+
+use crate::compose::{self, Parts, Role, http};
+use crate::error::{Failure, Result};
+use crate::folder::lock::{Owner, OwnerLock};
+use crate::folder::socket;
+use crate::session::Context;
+
+/// Stopping takes no longer, whatever hangs.
+const STOP_LIMIT: Duration = Duration::from_secs(5);
+/// Streams and requests that still run are given this part of it.
+const DRAIN_LIMIT: Duration = Duration::from_secs(3);
+/// How often old runs are looked for.
+const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
+
+/// What the owner shall do.
+#[derive(Debug)]
+pub(crate) struct OwnerSpec {
+    /// Its roles.
+    pub(crate) roles: Vec<Role>,
+    /// A port for browsers and tokens.
+    pub(crate) listener: Option<TcpListener>,
+    /// Whether it ends with the command that it was started for.
+    pub(crate) in_process: bool,
+    /// How fast scripts speak.
+    pub(crate) pace: Pace,
+}
+
+/// A folder that this process owns and serves.
+pub(crate) struct Owned {
+    lock: OwnerLock,
+    socket: PathBuf,
+    url: Option<String>,
+    tasks: Supervisor,
+    parts: Parts,
+}
+
+impl Owned {
+    /// Puts the parts together and begins to serve.
+    ///
+    /// # Errors
+    ///
+    /// Where something that is needed cannot be had; the lock is then free again.
+    pub(crate) async fn start(context: &Context, mut lock: OwnerLock, spec: OwnerSpec) -> Result<Self> {
+        let tasks = Supervisor::new();
+        let parts = compose::compose(context, spec.pace, &tasks).await?;
+        recover(&parts, &spec.roles).await?;
+        let (unix, socket) = socket::listen(&context.folder, &context.env)?;
+        let address = spec.listener.as_ref().and_then(|listener| listener.local_addr().ok());
+        let url = address.map(|address| format!("http://{address}"));
+        let router = http::router(context, &parts, &tasks, address.map_or(0, |address| address.port()));
+        if let Some(listener) = spec.listener {
+            http::serve_port(router.clone(), listener, &tasks)?;
+        }
+        http::serve_socket(router, &parts, unix, &tasks)?;
+        start_roles(context, &parts, &spec.roles, &tasks);
+        lock.announce(&Owner {
+            pid: std::process::id(),
+            socket: socket.clone(),
+            url: url.clone(),
+            in_process: spec.in_process,
+        })?;
+        Ok(Self { lock, socket, url, tasks, parts })
+    }
+
+    /// Where commands reach it.
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// Where browsers reach it.
+    pub(crate) fn url(&self) -> Option<&str> {
+        self.url.as_deref()
+    }
+
+    /// A link that signs one browser in, once.
+    ///
+    /// # Errors
+    ///
+    /// Where the ticket cannot be kept.
+    pub(crate) async fn ticket_url(&self) -> Result<String> {
+        let fail = |error: accounts::Error| Failure::internal("make the link for the browser", &error);
+        let allowed = self.parts.owner.allow().map_err(fail)?;
+        let ticket = self.parts.accounts.create_ticket(&allowed).await.map_err(fail)?;
+        let url = self.url().unwrap_or_default();
+        Ok(format!("{url}/welcome#t={}", ticket.secret.expose()))
+    }
+
+    /// Puts everything down within 5 s. Runs that are under way are left so that the next owner goes on.
+    pub(crate) async fn stop(self) {
+        if !self.tasks.stop(DRAIN_LIMIT).await {
+            tracing::info!("some connections were still open");
+        }
+        let put_down = async {
+            self.parts.orchestrator.stop_all().await;
+            self.parts.store.close().await;
+        };
+        if tokio::time::timeout(STOP_LIMIT.saturating_sub(DRAIN_LIMIT), put_down).await.is_err() {
+            tracing::warn!("stopping took too long; the next start clears up");
+        }
+        socket::remove(&self.socket);
+        drop(self.lock);
+    }
+}
+
+/// What a dead owner left is put in order before anything starts. With Postgres other processes may be at
+/// work, and their claims end by themselves.
+async fn recover(parts: &Parts, roles: &[Role]) -> Result<()> {
+    if parts.store.database_name() != "sqlite" || !roles.contains(&Role::Worker) {
+        return Ok(());
+    }
+    let (sandboxes, runs) = tokio::join!(parts.orchestrator.recover(), parts.runs.recover());
+    sandboxes.map_err(|error| Failure::internal("clear up after the last server", &error))?;
+    runs.map_err(|error| Failure::internal("clear up after the last server", &error))
+}
+
+fn start_roles(context: &Context, parts: &Parts, roles: &[Role], tasks: &Supervisor) {
+    if roles.contains(&Role::Worker) {
+        let capacity = http::capacity(&context.config);
+        let worker = Worker::new(parts.runs.clone(), WorkerConfig { capacity, capacity_per_org: capacity });
+        tasks.spawn("worker", worker.run(tasks.clone()));
+    }
+    if roles.contains(&Role::Scheduler) {
+        let (runs, ambient, stop) = (parts.runs.clone(), context.ambient.clone(), tasks.stopping());
+        tasks.spawn("scheduler", async move {
+            while ambient.within(SWEEP_EVERY, stop.cancelled()).await.is_none() {
+                if let Err(error) = runs.sweep().await {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "old runs could not be deleted");
+                }
+            }
+        });
+    }
+}
+
+/// Opens `url` in the browser of this machine's user.
+///
+/// # Errors
+///
+/// Where there is no program for that.
+#[expect(clippy::disallowed_methods, reason = "the user's browser is no work of an agent and has no sandbox")]
+pub(crate) fn open_in_browser(env: &Env, url: &str) -> std::io::Result<()> {
+    use std::process::{Command, Stdio};
+
+    let program = env.get("BROWSER").unwrap_or("xdg-open");
+    let mut command = Command::new(program);
+    command.arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().map(drop)
+}
