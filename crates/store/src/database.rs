@@ -39,9 +39,13 @@ impl Database {
                     .map_err(|error| from_sqlx(sql.sqlite, error))
             }
             Self::Postgres(postgres) => {
-                let rows = postgres_query(sql, args).fetch_all(&postgres.pool).await;
-                rows.map(|rows| rows.into_iter().map(Row::Postgres).collect())
-                    .map_err(|error| from_sqlx(sql.postgres, error))
+                let mut failed = 0;
+                loop {
+                    match postgres_query(sql, args).fetch_all(&postgres.pool).await {
+                        Ok(rows) => return Ok(rows.into_iter().map(Row::Postgres).collect()),
+                        Err(error) => postgres.ride_out(&mut failed, from_sqlx(sql.postgres, error)).await?,
+                    }
+                }
             }
         }
     }
@@ -53,8 +57,13 @@ impl Database {
                 row.map(|row| row.map(Row::Sqlite)).map_err(|error| from_sqlx(sql.sqlite, error))
             }
             Self::Postgres(postgres) => {
-                let row = postgres_query(sql, args).fetch_optional(&postgres.pool).await;
-                row.map(|row| row.map(Row::Postgres)).map_err(|error| from_sqlx(sql.postgres, error))
+                let mut failed = 0;
+                loop {
+                    match postgres_query(sql, args).fetch_optional(&postgres.pool).await {
+                        Ok(row) => return Ok(row.map(Row::Postgres)),
+                        Err(error) => postgres.ride_out(&mut failed, from_sqlx(sql.postgres, error)).await?,
+                    }
+                }
             }
         }
     }

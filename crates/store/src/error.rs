@@ -87,7 +87,8 @@ enum Code {
 fn sqlite_code(extended: i32) -> Code {
     match (extended & 0xff, extended >> 8) {
         // SQLITE_FULL, which is also what no space left on the device becomes.
-        (13, _) => Code::Full,
+        // And SQLITE_IOERR_SHMSIZE: no space for the index of the write-ahead log.
+        (13, _) | (10, 19) => Code::Full,
         // SQLITE_IOERR
         (10, _) => Code::Broken,
         (5 | 6, _) => Code::Busy,

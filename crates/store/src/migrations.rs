@@ -36,6 +36,8 @@ const TWINS: &[Twin] = twins! {
     10 "0010_accounts";
     11 "0011_projects";
     12 "0012_provider_keys";
+    20 "0020_runs";
+    30 "0030_sandboxes";
 };
 
 /// Every step, in order.

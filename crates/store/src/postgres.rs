@@ -61,9 +61,10 @@ impl Postgres {
         let doing = "open the database";
         let options = PgConnectOptions::from_str(url)
             .map_err(|error| from_sqlx(doing, error))?
-            .application_name("journeyman")
             .statement_cache_capacity(256)
             .disable_statement_logging();
+        let named = options.get_application_name().is_some();
+        let options = if named { options } else { options.application_name("journeyman") };
         let pool = PgPoolOptions::new()
             .max_connections(size)
             .acquire_timeout(ACQUIRE_LIMIT)
@@ -98,6 +99,19 @@ impl Postgres {
         answered.await.unwrap_or_else(|_| Err(StoreError::Unavailable.into()))
     }
 
+    /// Waits before a read is tried again, when it failed because its connection is gone.
+    pub(crate) async fn ride_out(&self, failed: &mut u32, error: StoreError) -> Result<(), StoreError> {
+        *failed += 1;
+        let wait = RETRIES.wait_after(*failed, self.shared.ambient.random.as_ref());
+        match (error, wait.filter(|_| !self.pool.is_closed())) {
+            (StoreError::Unavailable, Some(wait)) => {
+                tokio::time::sleep(wait).await;
+                Ok(())
+            }
+            (error, _) => Err(error),
+        }
+    }
+
     /// Ends the listener and closes the connections.
     pub(crate) async fn close(&self) {
         self.tasks.stop(Duration::from_secs(10)).await;
@@ -125,9 +139,8 @@ impl Shared {
                 Tried::Lost(error) => error,
             };
             lost += 1;
-            let Some(wait) = RETRIES.wait_after(lost, self.ambient.random.as_ref()) else {
-                return Err(error.into());
-            };
+            let wait = RETRIES.wait_after(lost, self.ambient.random.as_ref());
+            let Some(wait) = wait.filter(|_| !self.pool.is_closed()) else { return Err(error.into()) };
             if lost == PATIENCE {
                 alone = Some(self.losers.lock().await);
             } else if alone.is_none() || lost > 2 * PATIENCE {
@@ -144,7 +157,7 @@ impl Shared {
         let begun = self.pool.begin_with("begin isolation level serializable").await;
         let mut tx = match begun {
             Ok(transaction) => Tx::new(Connection::Postgres(transaction)),
-            Err(error) => return Tried::Done(Err(from_sqlx("begin a transaction", error).into())),
+            Err(error) => return not_begun(from_sqlx("begin a transaction", error)),
         };
         let run = AssertUnwindSafe(async { change(&mut tx).await }).catch_unwind();
         let result = match tokio::time::timeout(self.limit, run).await {
@@ -160,6 +173,7 @@ impl Shared {
                 tracing::debug!(error = %error, "a rollback did not reach the database");
             }
             return match (result, ended) {
+                (_, Some(error)) if again => Tried::Lost(error),
                 _ if again => Tried::Lost(StoreError::Conflict { what: "the same rows" }),
                 (Ok(_), Some(error)) => Tried::Done(Err(error.into())),
                 (result, _) => Tried::Done(result),
@@ -176,5 +190,13 @@ impl Shared {
             Err(error) if is_serialization(&error) => Tried::Lost(from_sqlx("commit", error)),
             Err(error) => Tried::Done(Err(from_sqlx("commit", error).into())),
         }
+    }
+}
+
+/// A connection that the server has dropped is noticed when it is used; the next one may be whole.
+fn not_begun<T, E: From<StoreError>>(error: StoreError) -> Tried<T, E> {
+    match error {
+        StoreError::Unavailable => Tried::Lost(error),
+        error => Tried::Done(Err(error.into())),
     }
 }

@@ -192,6 +192,9 @@ impl Tx {
             Connection::Postgres(_) => sql.postgres,
         };
         let error = from_sqlx(doing, error);
+        // A transaction whose connection is gone is gone as a whole.
+        let lost = matches!(error, StoreError::Unavailable);
+        self.again |= lost && matches!(self.connection, Connection::Postgres(_));
         if error.ends_transaction() {
             self.ended = Some(error.clone());
         }

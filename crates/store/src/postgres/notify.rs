@@ -15,6 +15,9 @@ use crate::wakeups::Wakeups;
 /// Topics that may wait to be sent; beyond that they are dropped.
 const WAITING: usize = 4096;
 
+/// Between two tries to connect anew; meanwhile waiters poll.
+const AGAIN_AFTER: Duration = Duration::from_millis(500);
+
 /// The longest payload that Postgres takes is 8,000 bytes.
 const LONGEST: usize = 7_900;
 
@@ -37,13 +40,12 @@ impl Notifier {
         // Each process tells itself from others, so that it is not woken twice.
         let origin = ambient.uuid().simple().to_string();
         let channel = format!("journeyman_{schema}");
-        let mut listener = PgListener::connect_with(&pool).await.map_err(|error| from_sqlx(doing, error))?;
-        listener.ignore_pool_close_event(true);
-        listener.listen(&channel).await.map_err(|error| from_sqlx(doing, error))?;
+        let listener = listen(&pool, &channel).await.map_err(|error| from_sqlx(doing, error))?;
 
         let (sender, receiver) = mpsc::channel(WAITING);
         let stop = tasks.stopping();
-        tasks.spawn("store listener", receive(listener, origin.clone(), wakeups, stop.clone()));
+        let ears = Ears { pool: pool.clone(), channel: channel.clone(), origin: origin.clone(), wakeups };
+        tasks.spawn("store listener", ears.receive(listener, stop.clone()));
         tasks.spawn("store notifier", send(pool, channel, origin, receiver, stop));
         Ok(Self(sender))
     }
@@ -91,26 +93,60 @@ async fn send(
     }
 }
 
-async fn receive(mut listener: PgListener, origin: String, wakeups: Wakeups, stop: CancellationToken) {
-    loop {
-        let received = tokio::select! {
-            () = stop.cancelled() => return,
-            received = listener.try_recv() => received,
-        };
-        match received {
-            Ok(Some(message)) => match message.payload().split_once(' ') {
-                Some((from, topic)) if from != origin => wakeups.fire(topic),
-                _ => {}
-            },
-            // The connection was lost and is new: anything may have happened meanwhile.
-            Ok(None) => wakeups.fire_all(),
-            Err(error) => {
-                tracing::warn!(error = %error, "wake-ups from other processes cannot be heard; polling");
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = tokio::time::sleep(Duration::from_secs(1)) => {}
+async fn listen(pool: &PgPool, channel: &str) -> Result<PgListener, sqlx::Error> {
+    let mut listener = PgListener::connect_with(pool).await?;
+    listener.ignore_pool_close_event(true);
+    listener.listen(channel).await?;
+    Ok(listener)
+}
+
+/// Hears what other processes tell.
+struct Ears {
+    pool: PgPool,
+    channel: String,
+    origin: String,
+    wakeups: Wakeups,
+}
+
+impl Ears {
+    async fn receive(self, mut listener: PgListener, stop: CancellationToken) {
+        // Ends at the stop, and with it the connection.
+        let _ = stop
+            .run_until_cancelled(async {
+                loop {
+                    self.hear(&mut listener).await;
+                    listener = self.listen_again().await;
+                }
+            })
+            .await;
+    }
+
+    /// Passes wake-ups on until the connection is lost.
+    async fn hear(&self, listener: &mut PgListener) {
+        loop {
+            match listener.try_recv().await {
+                Ok(Some(message)) => match message.payload().split_once(' ') {
+                    Some((from, topic)) if from != self.origin => self.wakeups.fire(topic),
+                    _ => {}
+                },
+                // The connection was lost and is new.
+                Ok(None) => self.wakeups.fire_all(),
+                Err(error) => {
+                    tracing::warn!(error = %error, "wake-ups from other processes cannot be heard");
+                    return;
                 }
             }
+        }
+    }
+
+    /// Connects anew. Anything may have happened meanwhile, so everybody is woken.
+    async fn listen_again(&self) -> PgListener {
+        loop {
+            if let Ok(listener) = listen(&self.pool, &self.channel).await {
+                self.wakeups.fire_all();
+                return listener;
+            }
+            tokio::time::sleep(AGAIN_AFTER).await;
         }
     }
 }
