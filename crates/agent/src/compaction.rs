@@ -24,6 +24,8 @@ const ANSWER_RESERVE: u64 = 16_000;
 const PIECE_LETTERS: usize = 1_500;
 /// Letters per turn of the summary that we write ourselves where the model cannot.
 const OWN_LINE_LETTERS: usize = 160;
+/// The most of such a summary, in tokens.
+const OWN_TOKENS: usize = 2_000;
 
 const SUMMARISER: &str = "\
 You write the hand-over notes of a software engineer who goes on with the same work and no longer sees the \
@@ -77,11 +79,10 @@ impl Loop {
     }
 
     async fn summarise(&self, cursor: u32) -> Result<(String, Usage, Cost), Halt> {
-        let log = self.log(cursor);
         let request = Request {
             system: Arc::from(SUMMARISER),
             tools: Arc::from([]),
-            messages: vec![Arc::new(Message::User { parts: vec![UserPart::Text { text: log }] })],
+            messages: self.log(cursor),
             max_output_tokens: Some(4_000),
             cache_key: self.history.run.map(|run| run.to_string()).unwrap_or_default(),
         };
@@ -107,22 +108,27 @@ impl Loop {
         }
     }
 
-    /// The turns to summarise as text, each piece cut, the whole within half of the window.
-    fn log(&self, cursor: u32) -> String {
-        let mut log = String::new();
-        for message in self.history.conversation.messages_through(cursor) {
-            match message {
-                Message::User { parts } => parts.iter().for_each(|part| log_user(&mut log, part)),
-                Message::Assistant { parts } => parts.iter().for_each(|part| log_assistant(&mut log, part)),
-            }
+    /// The turns to summarise, with calls and results as words (a request without tools may hold neither),
+    /// and the wish for a summary at their end.
+    fn log(&self, cursor: u32) -> Vec<Arc<Message>> {
+        let mut log: Vec<Message> =
+            self.history.conversation.messages_through(cursor).map(in_words).collect();
+        let wish = UserPart::Text { text: "Now write the hand-over notes.".to_owned() };
+        match log.last_mut() {
+            Some(Message::User { parts }) => parts.push(wish),
+            Some(Message::Assistant { .. }) | None => log.push(Message::User { parts: vec![wish] }),
         }
-        let most = usize::try_from(self.window() / 2).unwrap_or(usize::MAX);
-        crate::output::cut(&log, most).unwrap_or(log)
+        log.into_iter().map(Arc::new).collect()
     }
 
     /// A summary without a model: what was called, turn by turn, and the last words.
     fn own_summary(&self, cursor: u32) -> String {
-        let mut text = "These steps were taken:\n".to_owned();
+        let mut text = self.history.conversation.last_summary().to_owned();
+        text.push_str(if text.is_empty() {
+            "These steps were taken:\n"
+        } else {
+            "\nThen these steps were taken:\n"
+        });
         for message in self.history.conversation.messages_through(cursor) {
             if let Message::Assistant { parts } = message {
                 for part in parts {
@@ -137,26 +143,36 @@ impl Loop {
                 }
             }
         }
-        crate::output::cut(&text, 4_000).unwrap_or(text)
+        crate::output::cut(&text, OWN_TOKENS).unwrap_or(text)
     }
 }
 
-fn log_user(log: &mut String, part: &UserPart) {
-    let _ = match part {
-        UserPart::Text { text } => writeln!(log, "USER: {text}"),
-        UserPart::Image { .. } => writeln!(log, "USER: (a picture)"),
-        UserPart::ToolResult { tool, output, .. } => writeln!(log, "RESULT of {tool}: {}", piece(output)),
-    };
-}
-
-fn log_assistant(log: &mut String, part: &AssistantPart) {
-    let _ = match part {
-        AssistantPart::Text { text, .. } => writeln!(log, "ENGINEER: {text}"),
-        AssistantPart::Thinking { .. } => Ok(()),
-        AssistantPart::ToolCall(call) => {
-            writeln!(log, "CALL {} {}", call.tool, piece(&call.arguments.to_string()))
+/// The same message as words alone, each piece cut.
+fn in_words(message: &Message) -> Message {
+    match message {
+        Message::User { parts } => Message::User {
+            parts: parts
+                .iter()
+                .map(|part| match part {
+                    UserPart::Text { text } => UserPart::Text { text: text.clone() },
+                    UserPart::Image { .. } => UserPart::Text { text: "(a picture)".to_owned() },
+                    UserPart::ToolResult { tool, output, .. } => {
+                        UserPart::Text { text: format!("RESULT of {tool}:\n{}", piece(output)) }
+                    }
+                })
+                .collect(),
+        },
+        Message::Assistant { parts } => {
+            let mut text = spoken(parts);
+            for part in parts {
+                if let AssistantPart::ToolCall(call) = part {
+                    let _ = write!(text, "\nCALL {} {}", call.tool, piece(&call.arguments.to_string()));
+                }
+            }
+            let text = if text.trim().is_empty() { "(thinking)".to_owned() } else { text.trim().to_owned() };
+            Message::Assistant { parts: vec![AssistantPart::Text { text, replay: None }] }
         }
-    };
+    }
 }
 
 fn piece(text: &str) -> String {

@@ -29,6 +29,7 @@ pub(crate) struct Conversation {
     pub(crate) answered: u32,
     /// How many summaries there were.
     pub(crate) summaries: u32,
+    summary: String,
     /// The estimated size of a request with all that is here.
     tokens: u64,
     system_tokens: u64,
@@ -133,6 +134,11 @@ impl Conversation {
         self.entries.iter().filter(move |entry| entry.turn <= turn).map(|entry| entry.message.as_ref())
     }
 
+    /// The newest summary; empty where there is none.
+    pub(crate) fn last_summary(&self) -> &str {
+        &self.summary
+    }
+
     /// The estimated size of a request with everything that is here.
     pub(crate) const fn tokens(&self) -> u64 {
         self.tokens
@@ -156,6 +162,7 @@ impl Conversation {
     /// Replaces everything up to and including `cursor` by what people said, the summary and the tasks.
     pub(crate) fn compact(&mut self, summary: &str, cursor: u32, tasks: &[TaskLine]) {
         self.summaries += 1;
+        summary.clone_into(&mut self.summary);
         let text = self.retell(summary, cursor, tasks);
         let parts = vec![UserPart::Text { text }];
         let tokens = parts.iter().map(user_tokens).sum();

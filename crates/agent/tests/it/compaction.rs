@@ -107,8 +107,18 @@ async fn a_full_window_is_compacted_and_goal_words_and_tasks_stay_verbatim() {
     }
     assert_eq!(last.matches("never touch the tax").count(), 1);
     assert!(asked.last().unwrap().messages.len() < 16);
-    let summaries = requests.iter().filter(|request| request.tools.is_empty()).count();
-    assert_eq!(summaries, versions.len());
+    let summaries: Vec<_> = requests.iter().filter(|request| request.tools.is_empty()).collect();
+    assert_eq!(summaries.len(), versions.len());
+    // A request without tools holds neither calls nor results, only words in turns.
+    for request in summaries {
+        let text =
+            serde_json::to_string(&request.messages.iter().map(|m| m.as_ref()).collect::<Vec<_>>()).unwrap();
+        assert!(!text.contains("tool_result") && !text.contains("tool_call"), "{text}");
+        assert!(text.contains("CALL bash") && text.contains("RESULT of bash"));
+        let roles: Vec<bool> =
+            request.messages.iter().map(|m| matches!(m.as_ref(), Message::User { .. })).collect();
+        assert!(roles.windows(2).all(|pair| pair[0] != pair[1]) && roles[0] && roles[roles.len() - 1]);
+    }
 }
 
 #[tokio::test]
@@ -136,6 +146,12 @@ async fn where_the_model_gives_no_summary_the_loop_writes_its_own() {
     let summary = summary.unwrap();
     assert!(summary.starts_with("These steps were taken:\n- bash {\"command\":\"echo 0 x"), "{summary}");
     assert!(summary.contains("- update_tasks"));
+    let events = world.journal.events();
+    let last = events.iter().rev().find_map(|event| match event {
+        RunEvent::ContextCompacted { summary, .. } => Some(summary),
+        _ => None,
+    });
+    assert!(last.unwrap().contains("- update_tasks"), "what an older summary told is not lost");
 }
 
 fn overflow() -> Option<ModelError> {
