@@ -13,11 +13,11 @@ pub(crate) fn parse(patch: &str) -> Vec<FileDiff> {
     let mut files: Vec<FileDiff> = Vec::new();
     let mut reader = Reader::default();
     for line in patch.split('\n') {
-        if reader.left == (0, 0) {
-            if let Some(names) = line.strip_prefix("diff --git ") {
-                files.push(empty(names));
-                continue;
-            }
+        if reader.left == (0, 0)
+            && let Some(names) = line.strip_prefix("diff --git ")
+        {
+            files.push(empty(names));
+            continue;
         }
         if let Some(file) = files.last_mut() {
             reader.take(file, line);
@@ -127,8 +127,8 @@ fn empty(names: &str) -> FileDiff {
 
 /// `a/x b/x` names one path twice; only changes of mode and empty files have no other line with it.
 fn name_twice(names: &str) -> String {
-    if names.starts_with('"') {
-        let end = names[1..].find("\" ").map_or(names.len(), |end| end + 2);
+    if let Some(quoted) = names.strip_prefix('"') {
+        let end = quoted.find("\" ").map_or(names.len(), |end| end + 2);
         return unquote(&names[..end]).trim_start_matches("a/").to_owned();
     }
     let half = names.len() / 2;

@@ -26,13 +26,16 @@ pub(crate) struct RunJournal {
     claim: Claim,
     key: RunKey,
     stream: String,
-    changed: Box<dyn Fn(&Summary, i64) + Send + Sync>,
+    changed: Changed,
     summary: tokio::sync::Mutex<Summary>,
     listener: tokio::sync::Mutex<Listener>,
     inbox: Mutex<Inbox>,
     /// Set when a wake-up was seen whose commands are not read yet.
     unread: AtomicBool,
 }
+
+/// Is told the summary and the position of the last event when lists of runs should show something new.
+pub(crate) type Changed = Box<dyn Fn(&Summary, i64) + Send + Sync>;
 
 /// Commands that are read and not taken.
 #[derive(Default)]
@@ -43,13 +46,7 @@ struct Inbox {
 
 impl RunJournal {
     /// `changed` is told whenever lists of runs should show something new.
-    pub(crate) fn new(
-        store: Store,
-        claim: Claim,
-        key: RunKey,
-        summary: Summary,
-        changed: Box<dyn Fn(&Summary, i64) + Send + Sync>,
-    ) -> Self {
+    pub(crate) fn new(store: Store, claim: Claim, key: RunKey, summary: Summary, changed: Changed) -> Self {
         let listener = tokio::sync::Mutex::new(store.listen(key.commands_topic()));
         Self {
             ambient: store.ambient().clone(),

@@ -76,10 +76,10 @@ impl MockClock {
         state.elapsed += by;
         let now = state.elapsed;
         for (_, until, waker) in &mut state.waiting {
-            if *until <= now {
-                if let Some(waker) = waker.take() {
-                    waker.wake();
-                }
+            if *until <= now
+                && let Some(waker) = waker.take()
+            {
+                waker.wake();
             }
         }
     }
@@ -168,7 +168,7 @@ mod tests {
     async fn a_mock_sleep_ends_when_the_clock_has_moved_far_enough() {
         let clock = MockClock::new();
         let sleep = clock.sleep(Duration::from_secs(60));
-        let task = async { sleep.await };
+        let task = sleep;
         let mover = async {
             clock.wait_for_sleepers(1).await;
             assert_eq!(clock.next_wake(), Some(Duration::from_secs(60)));

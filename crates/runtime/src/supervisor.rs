@@ -25,10 +25,10 @@ impl Supervisor {
     pub fn spawn(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
         let inner = tokio::spawn(task.instrument(tracing::info_span!("task", task.name = name)));
         self.tasks.spawn(async move {
-            if let Err(error) = inner.await {
-                if error.is_panic() {
-                    tracing::error!(task.name = name, "a task panicked");
-                }
+            if let Err(error) = inner.await
+                && error.is_panic()
+            {
+                tracing::error!(task.name = name, "a task panicked");
             }
         });
     }

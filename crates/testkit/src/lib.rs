@@ -1,3 +1,6 @@
-//! What tests share: a database for each test.
+//! What tests share: a database for each test, repositories, and a world of everything that runs need.
 
 pub mod database;
+pub mod repository;
+#[cfg(feature = "world")]
+pub mod world;

@@ -60,7 +60,7 @@ fn every_sort_of_change_is_read() {
             r#"Renamed Some("old name") "new name" +Some(0) -Some(0) []"#,
             r#"Added None "logo.png" +None -None []"#,
             r#"Deleted None "gone" +Some(0) -Some(1) ["-bye"]"#,
-            r#"Added None "tab\theré" +Some(1) -Some(0) ["+x"]"#,
+            r#"Added None "tab\thereé" +Some(1) -Some(0) ["+x"]"#,
             r#"Modified None "run.sh" +Some(0) -Some(0) []"#,
         ]
     );

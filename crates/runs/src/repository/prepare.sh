@@ -3,14 +3,15 @@
 # $1 commit, $2 branch name or empty, $3 object format, $4 user name, $5 user email, $6 "dirty" or empty
 set -eu
 commit=$1
-clone() { env -u GIT_DIR -u GIT_COMMON_DIR -u GIT_WORK_TREE -u GIT_ALTERNATE_OBJECT_DIRECTORIES git -C /workspace "$@"; }
+clone() { env -u GIT_DIR -u GIT_COMMON_DIR -u GIT_WORK_TREE -u GIT_OBJECT_DIRECTORY -u GIT_ALTERNATE_OBJECT_DIRECTORIES git -C /workspace "$@"; }
 clone init --quiet --template= --object-format="$3" --initial-branch="${2:-main}"
 mkdir -p /workspace/.git/info
+# The source is read-only: whatever git writes goes into the clone, what it reads comes from both.
+export GIT_OBJECT_DIRECTORY=/workspace/.git/objects
+export GIT_ALTERNATE_OBJECT_DIRECTORIES="$GIT_COMMON_DIR/objects${GIT_ALTERNATE_OBJECT_DIRECTORIES:+:$GIT_ALTERNATE_OBJECT_DIRECTORIES}"
 if [ "${6:-}" = dirty ]; then
   # The working tree as it stands becomes one commit on top; its objects go straight into the clone.
   export GIT_INDEX_FILE=/tmp/base-index
-  GIT_ALTERNATE_OBJECT_DIRECTORIES=$GIT_COMMON_DIR/objects${GIT_ALTERNATE_OBJECT_DIRECTORIES:+:$GIT_ALTERNATE_OBJECT_DIRECTORIES}
-  export GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_OBJECT_DIRECTORY=/workspace/.git/objects
   git read-tree HEAD
   git add --all
   tree=$(git write-tree)
@@ -22,7 +23,6 @@ if [ "${6:-}" = dirty ]; then
 fi
 echo "$commit" | git pack-objects --quiet --revs --delta-base-offset /workspace/.git/objects/pack/pack >/dev/null \
   2>/tmp/pack-errors || { cat /tmp/pack-errors >&2; exit 1; }
-unset GIT_OBJECT_DIRECTORY
 shallow=$GIT_COMMON_DIR/shallow
 [ ! -s "$shallow" ] || cp "$shallow" /workspace/.git/shallow
 clone config user.name "$4"

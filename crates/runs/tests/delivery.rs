@@ -1,0 +1,304 @@
+//! From a goal to a branch, through the real sandbox, with scripted models, on both databases.
+
+use std::path::{Path, PathBuf};
+
+use domain::event::RunEvent;
+use domain::question::Answer;
+use runs::{NewRun, RunRef};
+use testkit::database;
+use testkit::repository::{Repository, git_in};
+use testkit::world::{World, wish};
+
+type Fallible = Result<(), Box<dyn std::error::Error>>;
+
+#[expect(clippy::unwrap_used, reason = "a test without its scenario cannot go on")]
+fn scenario(folder: &Path, text: &str) -> PathBuf {
+    let path = folder.join("scenario.toml");
+    std::fs::write(&path, format!("title = \"test\"\n{text}")).unwrap();
+    path
+}
+
+const EDIT: &str = r#"
+[[turn]]
+say = "I change the greeting."
+calls = [
+    { tool = "edit_file", arguments = { path = "greet.sh", old_string = "Hello", new_string = "Good day" } },
+    { tool = "write_file", arguments = { path = "docs/new file.md", content = "About greetings\n" } },
+    { tool = "bash", arguments = { command = "sh greet.sh" } },
+]
+[[turn]]
+say = "The greeting is polite now."
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_arrives_as_a_branch_with_the_runs_id_and_the_working_tree_stays() {
+    database::each_database(async |database| -> Fallible {
+        let world = World::open(database.open(runtime::Ambient::system()).await, database.folder()).await;
+        let repository = Repository::with(&[("greet.sh", "echo Hello\n"), ("gone.txt", "x\n")]);
+        let mut wish = wish(&repository.path(), &scenario(database.folder(), EDIT));
+        wish.check = Some("sh greet.sh | grep -q 'Good day'".to_owned());
+
+        let run = world.runs.create(&world.write(), wish, None).await?;
+        let done = world.reach(&run, &["succeeded"]).await;
+
+        let branch = done.branch.clone().unwrap();
+        assert_eq!(branch, "journeyman/1-do-what-the-scenario-says");
+        assert_eq!(repository.git(&["show", &format!("{branch}:greet.sh")]), "echo Good day");
+        assert_eq!(repository.git(&["show", &format!("{branch}:docs/new file.md")]), "About greetings");
+        let commit = repository.git(&["log", "-1", "--format=%an <%ae>%n%B", &branch]);
+        assert_eq!(
+            commit,
+            format!(
+                "Mira <mira@example.test>\nDo what the scenario says\n\nThe greeting is polite now.\n\nJourneyman-Run: {}",
+                run.id
+            )
+        );
+        assert_eq!(repository.git(&["rev-list", "--count", &format!("main..{branch}")]), "1");
+        assert_eq!(repository.git(&["status", "--porcelain"]), "");
+        assert_eq!(repository.git(&["symbolic-ref", "HEAD"]), "refs/heads/main");
+        assert_eq!(repository.read("greet.sh"), "echo Hello\n");
+        repository.git(&["fsck", "--strict"]);
+
+        let diff = world.runs.diff(&world.read(), RunRef::Number(1)).await?;
+        let paths: Vec<&str> = diff.files.iter().map(|file| file.path.as_str()).collect();
+        assert_eq!(paths, ["docs/new file.md", "greet.sh"]);
+
+        let applied = world.runs.apply(&world.write(), RunRef::Id(run.id)).await?;
+        assert_eq!(applied.applied.len(), 2);
+        assert_eq!(repository.read("greet.sh"), "echo Good day\n");
+        assert_eq!(repository.read("docs/new file.md"), "About greetings\n");
+        repository.git(&["add", "--all"]);
+        assert_eq!(repository.git(&["diff", "--cached", "--stat", &branch]), "");
+        world.close().await;
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_follow_up_adds_to_the_same_branch() {
+    database::each_database(async |database| -> Fallible {
+        let world = World::open(database.open(runtime::Ambient::system()).await, database.folder()).await;
+        let repository = Repository::with(&[("a", "1\n")]);
+        let text = r#"
+[[turn]]
+calls = [{ tool = "bash", arguments = { command = "echo 2 >> a" } }]
+[[turn]]
+say = "Two."
+[[turn]]
+expect = "three"
+calls = [{ tool = "bash", arguments = { command = "echo 3 >> a; cat a" } }]
+[[turn]]
+say = "Three."
+"#;
+        let wish = NewRun { apply: true, ..wish(&repository.path(), &scenario(database.folder(), text)) };
+        let run = world.runs.create(&world.write(), wish, None).await?;
+        let first = world.reach(&run, &["succeeded"]).await;
+        assert_eq!(repository.read("a"), "1\n2\n");
+
+        world.runs.continue_with(&world.write(), RunRef::Id(run.id), "Now three, please").await?;
+        let second = world.reach(&first, &["succeeded"]).await;
+
+        assert_eq!(first.branch, second.branch);
+        assert_eq!(repository.git(&["show", &format!("{}:a", second.branch.unwrap())]), "1\n2\n3");
+        assert_eq!(repository.read("a"), "1\n2\n3\n");
+        world.close().await;
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uncommitted_work_is_not_overwritten_and_a_moved_base_is_no_harm() {
+    let database = database::TestDatabase::sqlite();
+    let world = World::open(database.open(runtime::Ambient::system()).await, database.folder()).await;
+    let repository = Repository::with(&[("greet.sh", "echo Hello\n"), ("other", "x\n")]);
+    let wish = wish(&repository.path(), &scenario(database.folder(), EDIT));
+    let run = world.runs.create(&world.write(), wish, None).await.unwrap();
+    world.reach(&run, &["succeeded"]).await;
+
+    repository.write("greet.sh", "echo Hello, you\n");
+    let refused = world.runs.apply(&world.write(), RunRef::Id(run.id)).await;
+    assert!(
+        matches!(&refused, Err(runs::Error::WouldOverwrite { paths }) if paths == &["greet.sh"]),
+        "{refused:?}"
+    );
+    assert_eq!(
+        repository.read("docs/new file.md"),
+        "",
+        "nothing may be written when something stands in the way"
+    );
+
+    repository.git(&["checkout", "--quiet", "greet.sh"]);
+    repository.write("other", "moved on\n");
+    repository.git(&["commit", "--quiet", "-am", "meanwhile"]);
+    world.runs.apply(&world.write(), RunRef::Id(run.id)).await.unwrap();
+    assert_eq!(
+        (repository.read("greet.sh").as_str(), repository.read("other").as_str()),
+        ("echo Good day\n", "moved on\n")
+    );
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_is_answered_by_the_first_of_two_people() {
+    database::each_database(async |database| -> Fallible {
+        let world = World::open(database.open(runtime::Ambient::system()).await, database.folder()).await;
+        let repository = Repository::with(&[("a", "1\n")]);
+        let text = r#"
+[[turn]]
+calls = [{ tool = "ask_user", arguments = { question = "Which colour?", options = ["blue", "red"] } }]
+[[turn]]
+capture = { colour = "(blue|red|green)" }
+calls = [{ tool = "write_file", arguments = { path = "colour", content = "{{colour}}\n" } }]
+[[turn]]
+say = "Painted."
+"#;
+        let wish = NewRun {
+            attended: domain::event::Attended::Yes,
+            ..wish(&repository.path(), &scenario(database.folder(), text))
+        };
+        let run = world.runs.create(&world.write(), wish, None).await?;
+        let waiting = world.reach(&run, &["waiting"]).await;
+        let question = waiting.question.unwrap().question;
+        assert_eq!(
+            (question.text.as_str(), question.options),
+            ("Which colour?", vec!["blue".to_owned(), "red".to_owned()])
+        );
+
+        let (allowed, say) = (world.answer(), |text: &str| Answer::Text { text: text.to_owned() });
+        let (one, two) = tokio::join!(
+            world.runs.answer(&allowed, question.id, say("green")),
+            world.runs.answer(&allowed, question.id, say("green")),
+        );
+        let errors: Vec<_> = [one, two].into_iter().filter_map(Result::err).collect();
+        assert!(matches!(&errors[..], [runs::Error::QuestionAnswered { .. }]), "{errors:?}");
+
+        let done = world.reach(&run, &["succeeded"]).await;
+        assert_eq!(repository.git(&["show", &format!("{}:colour", done.branch.unwrap())]), "green");
+        world.close().await;
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_goes_on_where_a_stopped_server_left_it() {
+    database::each_database(async |database| -> Fallible {
+        let world = World::open(database.open(runtime::Ambient::system()).await, database.folder()).await;
+        let repository = Repository::with(&[("a", "1\n")]);
+        let text = r#"
+[[turn]]
+calls = [{ tool = "bash", arguments = { command = "cd /tmp && export COLOUR=blue && echo once >> /workspace/a" } }]
+[[turn]]
+calls = [{ tool = "ask_user", arguments = { question = "Go on?" } }]
+[[turn]]
+calls = [{ tool = "bash", arguments = { command = "echo $COLOUR $PWD >> /workspace/a" } }]
+[[turn]]
+say = "Done."
+"#;
+        let wish = NewRun {
+            attended: domain::event::Attended::Yes,
+            ..wish(&repository.path(), &scenario(database.folder(), text))
+        };
+        let run = world.runs.create(&world.write(), wish, None).await?;
+        let waiting = world.reach(&run, &["waiting"]).await;
+        let question = waiting.question.clone().unwrap().question.id;
+        world.close().await;
+
+        let world = World::open(database.open(runtime::Ambient::system()).await, database.folder()).await;
+        world.runs.answer(&world.answer(), question, Answer::Text { text: "yes".to_owned() }).await?;
+        let done = world.reach(&run, &["succeeded"]).await;
+        assert_eq!(repository.git(&["show", &format!("{}:a", done.branch.unwrap())]), "1\nonce\nblue /tmp");
+        let asked = world.log(&run).await.iter().filter(|event| matches!(event, RunEvent::QuestionAsked(_))).count();
+        assert_eq!(asked, 1);
+        world.close().await;
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pause_resume_stop_and_delete() {
+    database::each_database(async |database| -> Fallible {
+        let world = World::open(database.open(runtime::Ambient::system()).await, database.folder()).await;
+        let repository = Repository::with(&[("a", "1\n")]);
+        let text = "[[turn]]\ncalls = [{ tool = \"bash\", arguments = { command = \"echo 2 > a; sleep 600\" } }]\n[[turn]]\nsay = \"Done.\"\n";
+        let run = world.runs.create(&world.write(), wish(&repository.path(), &scenario(database.folder(), text)), None).await?;
+        let number = RunRef::Number(run.number);
+        world.until(&run, |event| matches!(event, RunEvent::ToolStarted { .. })).await;
+
+        world.runs.pause(&world.write(), number).await?;
+        let paused = world.reach(&run, &["paused"]).await;
+        assert_eq!(paused.reason.map(|reason| reason.code).as_deref(), Some("paused"));
+        assert_eq!(world.runs.diff(&world.read(), number).await?.files.len(), 1);
+
+        world.runs.resume(&world.write(), number).await?;
+        world.reach(&run, &["running"]).await;
+        assert!(matches!(world.runs.delete(&world.write(), number).await, Err(runs::Error::WrongState(_))));
+        world.runs.stop(&world.write(), number, Some("enough".to_owned())).await?;
+        let stopped = world.reach(&run, &["cancelled", "succeeded"]).await;
+        assert!(world.runs.pause(&world.write(), number).await.is_err());
+        assert!(["cancelled", "succeeded"].contains(&stopped.state.as_str()));
+
+        world.runs.delete(&world.write(), number).await?;
+        assert!(matches!(world.runs.find(&world.read(), number).await, Err(runs::Error::RunNotFound(_))));
+        world.close().await;
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_wish_with_the_same_key_is_one_run() {
+    database::each_database(async |database| -> Fallible {
+        let world = World::open(database.open(runtime::Ambient::system()).await, database.folder()).await;
+        let repository = Repository::with(&[("a", "1\n")]);
+        let text = "[[turn]]\nsay = \"Nothing to do.\"\n";
+        let wish = wish(&repository.path(), &scenario(database.folder(), text));
+        let allowed = world.write();
+        let (one, two) = tokio::join!(
+            world.runs.create(&allowed, wish.clone(), Some("k")),
+            world.runs.create(&allowed, wish.clone(), Some("k")),
+        );
+        assert_eq!(one?.id, two?.id);
+        let other = NewRun { goal: "another".to_owned(), ..wish };
+        let refused = world.runs.create(&allowed, other, Some("k")).await;
+        assert!(matches!(refused, Err(runs::Error::IdempotencyConflict)), "{refused:?}");
+        assert_eq!(world.runs.list(&world.read(), runs::RunFilter::default()).await?.items.len(), 1);
+        world.close().await;
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worktree_a_shallow_clone_and_a_detached_head_are_worked_on() {
+    let database = database::TestDatabase::sqlite();
+    let world = World::open(database.open(runtime::Ambient::system()).await, database.folder()).await;
+    let main = Repository::with(&[("greet.sh", "echo Hello\n")]);
+    main.write("b", "b\n");
+    main.git(&["add", "b"]);
+    main.git(&["commit", "--quiet", "-m", "second"]);
+    let more = tempfile::tempdir().unwrap();
+    let (tree, shallow, bare) =
+        (more.path().join("tree"), more.path().join("shallow"), more.path().join("bare"));
+    main.git(&["worktree", "add", "--quiet", "--detach", tree.to_str().unwrap()]);
+    let url = format!("file://{}", main.path().display());
+    main.git(&["clone", "--quiet", "--depth=1", &url, shallow.to_str().unwrap()]);
+    main.git(&["clone", "--quiet", "--bare", &url, bare.to_str().unwrap()]);
+    for folder in [tree, shallow, bare] {
+        let run = world
+            .runs
+            .create(&world.write(), wish(&folder, &scenario(database.folder(), EDIT)), None)
+            .await
+            .unwrap();
+        let done = world.reach(&run, &["succeeded"]).await;
+        assert_eq!(
+            git_in(&folder, &["show", &format!("{}:greet.sh", done.branch.unwrap())]),
+            "echo Good day",
+            "{folder:?}"
+        );
+    }
+    world.close().await;
+}
