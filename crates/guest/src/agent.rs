@@ -42,7 +42,7 @@ pub struct Agent {
     children: Arc<Children>,
     shell: Shell,
     backgrounds: Backgrounds,
-    stopped: AtomicBool,
+    stopped: Arc<AtomicBool>,
 }
 
 impl Agent {
@@ -55,7 +55,7 @@ impl Agent {
             children: Children::new(waits),
             shell: Shell::new(&state),
             backgrounds: Backgrounds::load(&state),
-            stopped: AtomicBool::new(false),
+            stopped: Arc::default(),
             setup,
         })
     }

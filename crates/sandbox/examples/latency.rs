@@ -28,7 +28,7 @@ async fn measure() -> Result<(), Box<dyn std::error::Error>> {
     let began = now();
     let provider = NativeProvider::start(config)?;
     report("start the provider", vec![began.elapsed()]);
-    println!("{}", provider.isolation());
+    report(&provider.isolation(), Vec::new());
     let (mut create, mut first, mut stop) = (Vec::new(), Vec::new(), Vec::new());
     let (mut shell_start, mut echo, mut exec, mut read) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for round in 0..rounds {
@@ -92,6 +92,10 @@ fn now() -> Instant {
 
 #[expect(clippy::print_stdout, reason = "its result is what it prints")]
 fn report(what: &str, mut times: Vec<Duration>) {
+    if times.is_empty() {
+        println!("{what}");
+        return;
+    }
     times.sort();
     let at = |part: usize| {
         times

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use super::{Agent, lock};
@@ -73,9 +74,13 @@ impl Backgrounds {
         };
         list.running.insert(number, background.clone());
         list.save();
-        let shared = Arc::clone(&self.list);
+        let (shared, stopped) = (Arc::clone(&self.list), Arc::clone(&agent.stopped));
         let _ = std::thread::Builder::new().stack_size(64 << 10).spawn(move || {
             running.wait();
+            if stopped.load(Ordering::Acquire) {
+                // It did not end: it went with the sandbox, which the list is there to tell.
+                return;
+            }
             let mut list = lock(&shared);
             list.running.remove(&number);
             list.save();

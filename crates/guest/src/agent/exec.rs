@@ -56,8 +56,10 @@ pub(super) fn run(agent: &Agent, connection: &UnixStream, exec: &Exec) -> io::Re
     pump.finish(&Reply::Ended { exit_code, timed_out: wake == Wake::Deadline })
 }
 
-/// Kills the program, its group and its descendants.
+/// Kills the program, its group and its descendants. It stands still first: were it to end, its descendants would
+/// not be found any more.
 fn kill(running: &Running) {
+    let _ = nix::sys::signal::kill(Pid::from_raw(running.pid), Signal::SIGSTOP);
     processes::kill_descendants(running.pid, 0);
     let _ = killpg(Pid::from_raw(running.pid), Signal::SIGKILL);
 }

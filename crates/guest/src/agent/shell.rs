@@ -155,13 +155,13 @@ impl Shell {
                         pump.ignore_peer();
                     }
                     let (_, until) = *stopping.get_or_insert_with(|| {
-                        signal(pid, Signal::SIGUSR1);
+                        stop_command(pid, since);
                         (wake, now() + GRACE)
                     });
-                    processes::kill_descendants(pid, since);
                     if now() >= until {
                         signal(pid, Signal::SIGKILL);
                     }
+                    processes::kill_descendants(pid, since);
                     deadline = now().checked_add(KILL_PERIOD);
                 }
             }
@@ -177,7 +177,15 @@ impl Shell {
     }
 }
 
-/// Signals the shell: SIGUSR1 asks it to end after the current command (see `loop.bash`).
+/// Kills what the command started and asks the shell to end instead of going on with the next command (SIGUSR1,
+/// see `loop.bash`). It stands still meanwhile: were it to end first, its children would not be found any more.
+fn stop_command(shell: i32, since: u64) {
+    signal(shell, Signal::SIGSTOP);
+    processes::kill_descendants(shell, since);
+    signal(shell, Signal::SIGUSR1);
+    signal(shell, Signal::SIGCONT);
+}
+
 fn signal(shell: i32, signal: Signal) {
     let _ = kill(Pid::from_raw(shell), signal);
 }
