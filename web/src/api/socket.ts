@@ -9,6 +9,8 @@ export interface Reader {
   /** The last number that the reader holds. */
   after(): number;
   event(event: Envelope): void;
+  /** The stream is asked for anew: what streams at the moment will be told again from its beginning. */
+  asked?(): void;
   live?(message: LiveMessage): void;
   /** The server does not know the numbers we hold. */
   restarted?(): void;
@@ -101,6 +103,7 @@ export class Socket {
 
   private ask(stream: string): void {
     const readers = [...(this.readers.get(stream) ?? [])];
+    for (const reader of readers) reader.asked?.();
     const after = Math.min(...readers.map((reader) => reader.after()));
     this.send({ subscribe: { stream, after } });
   }

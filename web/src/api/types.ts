@@ -85,6 +85,7 @@ export interface ModelTest {
 export interface Token {
   id: string;
   name: string;
+  kind?: string;
   scopes: string[];
   created_at_ms?: number;
   expires_at_ms?: number | null;

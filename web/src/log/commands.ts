@@ -38,13 +38,26 @@ export function endCommand(draft: RunLog, ended: EventData['tool.ended']): void 
   const at = draft.commands.findLastIndex((entry) => entry.callId === ended.call_id);
   const entry = draft.commands[at];
   if (!entry) return;
-  const missed = entry.text.length < ended.output.length;
   draft.commands[at] = {
     ...entry,
-    text: missed ? ended.output : entry.text,
+    text: followed(entry, ended) ? entry.text : ended.output,
     directory: entry.directory ?? ended.shell_directory ?? null,
     outcome: ended.outcome,
   };
+}
+
+/** How much of a command's beginning says that its output was followed from there on. */
+const BEGINNING = 200;
+
+/** The most that a recorded output says beyond what was printed: its last line, `[exit 1]`. */
+const FOOTER = 200;
+
+/** Whether the live output is all of it: it begins as the recorded output does, and is as long. */
+function followed(entry: Command, ended: EventData['tool.ended']): boolean {
+  const text = withoutEscapes(entry.text);
+  const beginning = text.slice(0, BEGINNING).trimEnd();
+  const asLong = Boolean(ended.artifact) || text.length >= ended.output.length - FOOTER;
+  return entry.whole && asLong && beginning !== '' && ended.output.startsWith(beginning);
 }
 
 /** All commands as plain text, for reading and copying. */

@@ -34,6 +34,14 @@ export function applyLive(log: RunLog, messages: readonly LiveMessage[]): RunLog
   return draft;
 }
 
+/** The log without what streams at the moment; the server tells that again from its beginning. */
+export function forgetLive(log: RunLog): RunLog {
+  const commands = log.commands.map((entry) =>
+    entry.outcome === 'running' && entry.text !== '' ? { ...entry, text: '', whole: true } : entry,
+  );
+  return { ...log, commands, live: null };
+}
+
 function draftOf(log: RunLog): RunLog {
   return {
     ...log,

@@ -1,5 +1,6 @@
 /** Blocks as rows of the log: steps that follow one another share a row, and a turn's first row heads it. */
 import type { Block, LiveTurn, StepBlock } from './blocks';
+import { isTerminal } from './reduce';
 
 export type Row = { key: string; turnStart: number | null } & (
   | { kind: 'steps'; steps: StepBlock[] }
@@ -7,11 +8,12 @@ export type Row = { key: string; turnStart: number | null } & (
   | { kind: 'live'; live: LiveTurn }
 );
 
-/** Rows for the whole log. */
+/** Rows for the whole log. The end of an ended run is told by its result card instead. */
 export function rowsOf(blocks: readonly Block[], live: LiveTurn | null): Row[] {
   const rows: Row[] = [];
   let turn = 0;
-  for (const block of blocks) {
+  for (const [index, block] of blocks.entries()) {
+    if (index === blocks.length - 1 && block.kind === 'state' && isTerminal(block.state.state)) break;
     const turnStart = block.turn !== turn && block.turn > 0 ? block.turn : null;
     turn = block.turn;
     const last = rows.at(-1);

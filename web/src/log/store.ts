@@ -6,7 +6,7 @@ import { asProblem, type Problem, request } from '../api/client';
 import { type Socket, socket } from '../api/socket';
 import { emptyLog, type RunLog } from './blocks';
 import type { Envelope, LiveMessage } from './events';
-import { applyEvents, applyLive } from './reduce';
+import { applyEvents, applyLive, forgetLive } from './reduce';
 
 const PAGE = 500;
 
@@ -89,6 +89,10 @@ export class RunStore {
     if (this.closed || this.unsubscribe) return;
     this.unsubscribe = this.wire.subscribe(`run/${this.run}`, {
       after: () => this.snapshot.log.lastSeq,
+      asked: () => {
+        this.live = [];
+        this.publish({ ...this.snapshot, log: forgetLive(this.snapshot.log) });
+      },
       event: (event) => {
         this.queue.push(event);
         this.schedule();

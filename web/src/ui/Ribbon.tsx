@@ -5,7 +5,7 @@ import type { Column } from '../log/ribbon';
 const WIDTH = 4;
 const GAP = 2;
 /** A column is never drawn wider than this, so that a short run does not look like a bar chart. */
-const WIDEST = 11;
+const WIDEST = 14;
 
 interface Props {
   columns: readonly Column[];

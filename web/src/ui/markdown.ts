@@ -60,9 +60,11 @@ export function htmlOf(markdown: string): string {
 }
 
 const FENCE = /^ {0,3}(`{3,}|~{3,})/;
-const CONTINUES = /^(?: {2,}|\t|[-*+] |\d+[.)] )/;
+const ITEM = /^ {0,3}(?:[-*+]|\d+[.)])(?: |$)/;
+/** What goes on with a list after a blank line, an item's mark that is still being written too. */
+const CONTINUES = /^(?: {2,}|\t|[-*+](?: |$)|\d+(?:[.)] |[.)]?$))/;
 
-/** Cuts text at blank lines that end a block: never inside a fence, a list or an indented block. */
+/** Cuts text at blank lines that end a block: never inside a fence or a list. */
 export function piecesOf(markdown: string): string[] {
   const pieces: string[] = [];
   let lines: string[] = [];
@@ -70,7 +72,8 @@ export function piecesOf(markdown: string): string[] {
   let blank = false;
   for (const line of markdown.split('\n')) {
     const mark = FENCE.exec(line)?.[1] ?? null;
-    if (blank && fence === null && lines.length > 0 && !CONTINUES.test(line) && line.trim() !== '') {
+    const goesOn = ITEM.test(lines[0] ?? '') && CONTINUES.test(line);
+    if (blank && fence === null && lines.length > 0 && !goesOn && line.trim() !== '') {
       pieces.push(lines.join('\n'));
       lines = [];
     }

@@ -37,8 +37,8 @@ export function Header({ run, log, facts }: Props) {
         <span aria-hidden="true">/</span>
         <span className="num">Run {run.number}</span>
       </nav>
-      <div className="flex flex-wrap items-start gap-x-4 gap-y-2">
-        <h1 className="font-serif text-xl max-md:text-lg tracking-[-.012em] text-balance flex-1 min-w-[min(100%,280px)] font-[480] line-clamp-2 wrap-anywhere">
+      <div className="flex items-start gap-x-4 max-md:gap-x-2">
+        <h1 className="font-serif text-xl max-md:text-lg tracking-[-.012em] text-balance flex-1 min-w-0 font-[480] line-clamp-2 wrap-anywhere">
           {run.goal}
         </h1>
         {!facts.ended && (
@@ -49,11 +49,13 @@ export function Header({ run, log, facts }: Props) {
               onClick={() => control.mutate(paused ? 'resume' : 'pause')}
             >
               {paused ? <Play size={14} aria-hidden="true" /> : <Pause size={14} aria-hidden="true" />}
-              {facts.state === 'sleeping' ? 'Wake now' : paused ? 'Resume' : 'Pause'}
+              <span className="max-md:sr-only">
+                {facts.state === 'sleeping' ? 'Wake now' : paused ? 'Resume' : 'Pause'}
+              </span>
             </Button>
             <StopButton disabled={control.isPending} stop={() => control.mutate('stop')}>
               <Square size={13} aria-hidden="true" />
-              Stop
+              <span className="max-md:sr-only">Stop</span>
             </StopButton>
           </div>
         )}

@@ -76,17 +76,7 @@ export function QuestionCard({ run, question, answering }: Props) {
           <Icon size={16} className="text-you-ink mt-[3px] shrink-0" aria-hidden="true" />
           <span className="wrap-anywhere">{question.text}</span>
         </h3>
-        {question.detail && (
-          <section
-            data-scroll-x
-            // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keys
-            tabIndex={0}
-            aria-label={approval ? 'What it wants to do' : 'Details'}
-            className="mt-2 whitespace-pre font-mono text-xs leading-[19px] bg-surface border border-line rounded-md px-3 py-2 max-h-[180px] overflow-auto"
-          >
-            {question.detail}
-          </section>
-        )}
+        {question.detail && <Detail text={question.detail} approval={approval} />}
       </div>
       {approval ? (
         <ApprovalAnswers
@@ -112,6 +102,23 @@ export function QuestionCard({ run, question, answering }: Props) {
           />
         </div>
       )}
+    </section>
+  );
+}
+
+/** A command stays as it was given; a reason reads as prose. */
+function Detail({ text, approval }: { text: string; approval: boolean }) {
+  if (!approval)
+    return <p className="mt-1 pl-6 text-sm text-ink-2 whitespace-pre-wrap wrap-anywhere">{text}</p>;
+  return (
+    <section
+      data-scroll-x
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keys
+      tabIndex={0}
+      aria-label="What it wants to do"
+      className="mt-2 whitespace-pre font-mono text-xs leading-[19px] bg-surface border border-line rounded-md px-3 py-2 max-h-[180px] overflow-auto"
+    >
+      {text}
     </section>
   );
 }

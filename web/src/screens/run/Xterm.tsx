@@ -37,6 +37,9 @@ function themeOf(shown: 'light' | 'dark'): ITheme {
     cursor: token('--term-bg'),
     selectionBackground: token('--selected'),
     brightBlack: token('--term-dim'),
+    scrollbarSliderBackground: token('--line'),
+    scrollbarSliderHoverBackground: token('--line-strong'),
+    scrollbarSliderActiveBackground: token('--line-strong'),
     ...INKS[shown],
   };
 }
@@ -84,6 +87,7 @@ function open(element: HTMLElement): { terminal: Terminal; close(): void } {
     disableStdin: true,
     screenReaderMode: false,
     scrollback: SCROLLBACK_LINES,
+    overviewRuler: { width: 8 },
     minimumContrastRatio: 4.5,
     theme: themeOf(useTheme.getState().shown),
   });

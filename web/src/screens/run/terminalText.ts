@@ -58,7 +58,8 @@ const ENDINGS = {
 function ending(command: Command): string {
   const newline =
     command.text === '' || command.text.endsWith('\n') || command.outcome === 'running' ? '' : '\n';
-  return newline + ENDINGS[command.outcome];
+  const told = /\[exit [^\]]*\]\s*$/.test(command.text);
+  return told ? newline : newline + ENDINGS[command.outcome];
 }
 
 const shortDirectory = (directory: string): string => directory.replace(/^\/workspace(?=\/|$)/, '~');

@@ -11,14 +11,24 @@ interface Props {
   onChange(name: string): void;
 }
 
-/** Models for people's own repositories: the built-in stories play only on their own sample. */
-export function ownModels(models: Models): Models['items'] {
-  return models.items.filter((model) => !model.scripted);
+/** `ollama/qwen3-coder:30b`: how a model of a server on this machine is named. */
+export function localName(server: string, model: string): string {
+  return model.startsWith(`${server}/`) ? model : `${server}/${model}`;
+}
+
+/** Models that can work on people's own repositories now: built-in stories play only on their own sample. */
+export function usableModels(models: Models): string[] {
+  const listed = models.items.filter((model) => model.available && !model.scripted).map(({ name }) => name);
+  const local = models.local.flatMap(({ server, models: names }) =>
+    names.map((name) => localName(server, name)),
+  );
+  return [...new Set([...local, ...listed])];
 }
 
 export function ModelSelect({ id, models, value, onChange }: Props) {
-  const known = ownModels(models);
-  const [typed, setTyped] = useState(value !== '' && !known.some((model) => model.name === value));
+  const known = usableModels(models);
+  const lacking = models.items.filter((model) => !model.available && !model.scripted);
+  const [typed, setTyped] = useState(value !== '' && !known.includes(value));
   return (
     <div className="flex flex-col gap-2">
       <select
@@ -32,12 +42,21 @@ export function ModelSelect({ id, models, value, onChange }: Props) {
         }}
       >
         {value === '' && !typed && <option value="">Choose a model</option>}
-        {known.map((model) => (
-          <option key={model.name} value={model.name} disabled={!model.available}>
-            {model.available ? model.name : `${model.name} (${model.why_not ?? 'not available'})`}
+        {known.map((name) => (
+          <option key={name} value={name}>
+            {name}
           </option>
         ))}
         <option value={OTHER}>Another model, by name</option>
+        {lacking.length > 0 && (
+          <optgroup label="These need a key first">
+            {lacking.map((model) => (
+              <option key={model.name} disabled>
+                {model.name}
+              </option>
+            ))}
+          </optgroup>
+        )}
       </select>
       {typed && (
         <input

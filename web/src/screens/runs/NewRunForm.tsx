@@ -1,6 +1,6 @@
 /** States a goal for a repository and starts a run on it. */
 import { useMutation, useQuery } from '@tanstack/react-query';
-import { useNavigate } from '@tanstack/react-router';
+import { Link, useNavigate } from '@tanstack/react-router';
 import { type FormEvent, useState } from 'react';
 import { newIdempotencyKey, request } from '../../api/client';
 import { modelsQuery, projectsQuery, rememberRun } from '../../api/queries';
@@ -9,7 +9,7 @@ import { Button } from '../../ui/Button';
 import { Check, Field } from '../../ui/Field';
 import { ErrorPanel, Loading } from '../../ui/states';
 import { LimitFields, type LimitText, limitsOf, NO_LIMITS } from './LimitFields';
-import { ModelSelect, ownModels } from './ModelSelect';
+import { ModelSelect, usableModels } from './ModelSelect';
 import { runPath } from './path';
 
 interface Props {
@@ -37,8 +37,8 @@ export function NewRunForm(props: Props) {
 const ANOTHER = ':path';
 
 function firstModel(models: Models): string {
-  const own = ownModels(models).filter((model) => model.available);
-  return own.find((model) => model.name === models.default)?.name ?? own[0]?.name ?? '';
+  const usable = usableModels(models);
+  return usable.find((name) => name === models.default) ?? usable[0] ?? '';
 }
 
 function Form({
@@ -119,6 +119,14 @@ function Form({
         </div>
         <Field label="Model" htmlFor="model">
           <ModelSelect id="model" models={models} value={model} onChange={setModel} />
+          {usableModels(models).length === 0 && (
+            <p className="text-xs text-ink-2 mt-1">
+              No model is connected yet.{' '}
+              <Link to="/welcome" search={{ pick: 'key' }} className="link">
+                Connect one
+              </Link>
+            </p>
+          )}
         </Field>
       </div>
       <Field

@@ -39,6 +39,9 @@ export function Tokens() {
   );
 }
 
+const scopesText = (token: Token): string =>
+  token.scopes.includes('*') ? 'everything' : token.scopes.join(', ');
+
 function TokenRow({ token }: { token: Token }) {
   const revoke = useMutation({
     mutationFn: () => request('DELETE', `/v1/tokens/${token.id}`),
@@ -49,7 +52,7 @@ function TokenRow({ token }: { token: Token }) {
     <li className="hair flex flex-wrap items-center gap-x-3 min-h-11">
       <span className="text-sm font-[560]">{token.name}</span>
       <span className="text-xs text-ink-3 flex-1">
-        {(token.scopes ?? []).join(', ')} · {used}
+        {[token.kind === 'login' ? 'this or another browser' : scopesText(token), used].join(' · ')}
       </span>
       <Button disabled={revoke.isPending} onClick={() => revoke.mutate()}>
         Revoke

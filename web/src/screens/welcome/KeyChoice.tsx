@@ -12,7 +12,7 @@ export function modelsOf(models: Models, provider: string): Models {
   const items = models.items.filter(
     (model) => model.name.startsWith(`${provider}/`) || model.name.startsWith(`${provider}-`),
   );
-  return { ...models, items };
+  return { ...models, items, local: [] };
 }
 
 export function KeyChoice({ models, connected }: { models: Models; connected(model: string): void }) {

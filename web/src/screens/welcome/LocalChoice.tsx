@@ -5,6 +5,7 @@ import type { LocalServer } from '../../api/types';
 import { Button } from '../../ui/Button';
 import { Field } from '../../ui/Field';
 import { Glyph } from '../../ui/Glyph';
+import { localName } from '../runs/ModelSelect';
 import { TestAndUse } from './TestAndUse';
 
 interface Props {
@@ -13,15 +14,10 @@ interface Props {
   connected(model: string): void;
 }
 
-/** `ollama/qwen3-coder:30b`: how the server is asked for a model of its neighbour. */
-function fullName(server: LocalServer, model: string): string {
-  return model.startsWith(`${server.server}/`) ? model : `${server.server}/${model}`;
-}
-
 export function LocalChoice({ servers, refresh, connected }: Props) {
   const [chosen, setChosen] = useState('');
   const first = servers.find((server) => server.models.length > 0);
-  const model = chosen || (first ? fullName(first, first.models[0] ?? '') : '');
+  const model = chosen || (first ? localName(first.server, first.models[0] ?? '') : '');
   return (
     <div className="flex flex-col gap-3">
       <ul className="flex flex-col gap-1">
@@ -45,7 +41,7 @@ export function LocalChoice({ servers, refresh, connected }: Props) {
             {servers.map((server) => (
               <optgroup key={server.url} label={server.server}>
                 {server.models.map((name) => (
-                  <option key={name} value={fullName(server, name)}>
+                  <option key={name} value={localName(server.server, name)}>
                     {name}
                   </option>
                 ))}

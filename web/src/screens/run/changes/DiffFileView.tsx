@@ -30,8 +30,12 @@ export const DiffFileView = memo(function DiffFileView({ file }: { file: DiffFil
             {file.path}
           </span>
           {file.status !== 'modified' && <span className="text-xs text-ink-3">{file.status}</span>}
-          {file.added !== null && <span className="num text-xs text-ok-ink">+{file.added}</span>}
-          {file.removed !== null && <span className="num text-xs text-bad-ink">−{file.removed}</span>}
+          {file.added !== null && file.added > 0 && (
+            <span className="num text-xs text-ok-ink">+{file.added}</span>
+          )}
+          {file.removed !== null && file.removed > 0 && (
+            <span className="num text-xs text-bad-ink">−{file.removed}</span>
+          )}
         </button>
       </h3>
       {open && <Body file={file} />}
@@ -86,7 +90,7 @@ function Hunk({ hunk }: { hunk: DiffHunk }) {
         <tr key={`${line.before} ${line.after}`} className={LINE[line.kind]}>
           <td className="num text-right text-ink-3 pl-3 pr-2 select-none w-10">{line.before}</td>
           <td className="num text-right text-ink-3 pr-2 select-none w-10">{line.after}</td>
-          <td className="w-4 select-none">
+          <td className="w-4 pr-2 select-none">
             <Sign kind={line.kind} />
           </td>
           <td className="whitespace-pre pr-4">{line.text}</td>
