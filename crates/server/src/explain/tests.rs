@@ -26,7 +26,17 @@ fn codes_are_found_however_they_are_written() {
 }
 
 /// The places where the workspace names a code: a literal that follows one of these.
-const NAMED_BY: &[&str] = &["Reason::new(", "Failure::new(", "Problem::new(StatusCode::", "code: "];
+const NAMED_BY: &[&str] = &[
+    "Reason::new(",
+    "Failure::new(",
+    "Problem::new(",
+    "Self::new(StatusCode::",
+    "Self::new(unprocessable",
+    "reason(",
+    "stop(",
+    "not_found(",
+    "code: ",
+];
 
 #[test]
 fn every_code_that_the_workspace_uses_is_explained() {

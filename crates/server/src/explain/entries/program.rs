@@ -70,4 +70,31 @@ super::codes! {
     "origin_not_allowed" Denied: "A web page of another origin made the request.",
         "Only the server's own page may use its login.",
         "programs use a token instead: journeyman token create NAME";
+    "not_found" NotFound: "There is no such thing.",
+        "The address is wrong, or it was deleted.",
+        "journeyman status";
+    "no_such_route" NotFound: "The API has no such route.",
+        "The path is misspelt or from another version.",
+        "the reference lies at /docs/api of the server";
+    "method_not_allowed" Usage: "The route does not take this method.",
+        "Each route names its methods.",
+        "the reference lies at /docs/api of the server";
+    "not_json" Usage: "The request's body is not the JSON that the route wants.",
+        "It does not parse, misses a field, or has one that is not known.",
+        "the reference lies at /docs/api of the server";
+    "body_too_large" Usage: "The request's body is too large.",
+        "At most 1 MiB is read.",
+        "put large text into a file of the repository";
+    "idempotency_under_way" Conflict: "The first request with this idempotency key is still under way.",
+        "It was sent twice at the same time.",
+        "wait for the first answer";
+    "ticket_not_valid" Denied: "The link was used before, or is too old.",
+        "A link signs one browser in, once, within 15 minutes.",
+        "start journeyman up again, or use a token";
+    "token_not_found" NotFound: "There is no such token.",
+        "The id is wrong, or it was revoked.",
+        "journeyman token list";
+    "invalid_scope" Usage: "There is no such scope, or you do not have it.",
+        "A token can do no more than its maker.",
+        "the message names the scope; leave --scope out for all of yours";
 }

@@ -82,9 +82,54 @@ super::codes! {
     "check_failed" RunFailed: "The check command failed after the agent's last change.",
         "Success needs evidence; the agent could not make the check pass.",
         "journeyman diff RUN shows how far it came; journeyman continue RUN \"…\" goes on";
-    "repetition" NeedsYou: "The agent repeated itself, so it was paused.",
-        "The same call with the same result again and again leads nowhere.",
-        "journeyman steer RUN \"…\", then journeyman resume RUN";
+    "repetition" RunFailed: "The agent went in circles.",
+        "The same call with the same result again and again leads nowhere; first it is told so, then the run ends.",
+        "journeyman continue RUN \"…\" with a hint that shows another way";
+    "no_progress" RunFailed: "Call after call went wrong.",
+        "The agent could not find a way, or the model cannot use the tools well.",
+        "read the last steps, then journeyman continue RUN \"…\" with a hint, or try another model";
+    "empty_answer" Ok: "The model answered nothing and was asked again.",
+        "Models do that now and then.",
+        "nothing; if it happens often, try another model";
+    "empty_answers" RunFailed: "The model answered nothing again and again.",
+        "It may not be able to call tools, or its provider cuts it short.",
+        "journeyman model test NAME, or try another model";
+    "output_limit" Ok: "The model's answer reached its output limit.",
+        "It was asked to go on in smaller steps; the run ends where that happens again and again.",
+        "nothing; if it happens often, ask for smaller pieces of work";
+    "answer_too_late" Ok: "An answer came after the run had gone on.",
+        "The question was answered otherwise or was no longer open.",
+        "journeyman steer RUN \"…\" tells the agent anything else";
+    "nobody_to_ask" Ok: "The agent would have asked, and nobody was there.",
+        "The run was started without a server and without a terminal, so policy answered.",
+        "start it with a server (journeyman up) to be asked";
+    "paused" NeedsYou: "Somebody paused the run.",
+        "A person did, or Ctrl-C on the command that worked on it.",
+        "journeyman resume RUN";
+    "stopped" RunFailed: "Somebody stopped the run for good.",
+        "A person did.",
+        "journeyman continue RUN \"…\" takes it up again";
+    "stopped_by_person" RunFailed: "Somebody stopped the run for good.",
+        "A person did, while it worked.",
+        "journeyman continue RUN \"…\" takes it up again";
+    "cancelled" RunFailed: "The run was stopped in the middle of a model's answer.",
+        "A person did.",
+        "journeyman continue RUN \"…\" takes it up again";
+    "worker_lost" Ok: "Another worker has taken the run over.",
+        "The lease of the first one ran out.",
+        "nothing";
+    "no_check" Ok: "The project has no check command that could be found.",
+        "Nobody but the agent checks the result then.",
+        "name one: --check COMMAND, or write it into AGENTS.md";
+    "price_unknown" Usage: "The model's price is not known, so a cost limit cannot be held.",
+        "It stands neither in the price table nor in config.toml.",
+        "set --max-tokens as well, or add the price: [prices.\"provider/model\"] in config.toml";
+    "invalid_request" Usage: "The request cannot be used as it is.",
+        "The message names the field and what is wrong with it.",
+        "see journeyman help COMMAND, or /docs/api";
+    "not_a_folder" Usage: "The path is no folder.",
+        "A project is a folder with a repository in it.",
+        "name the repository's folder";
     "turn_limit" Limit: "The run has used all its turns.",
         "A ceiling (--max-turns, or limits.max_turns in config.toml) was reached.",
         "journeyman continue RUN \"…\" goes on with new ceilings";
