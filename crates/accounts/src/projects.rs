@@ -130,6 +130,18 @@ impl Accounts {
     pub async fn list_projects<A: SeesProjects>(&self, allowed: &Allowed<A>) -> Result<Vec<Project>> {
         Ok(projects::list(&self.store, allowed.org()).await?)
     }
+
+    /// How many runs each project has in each state (machine names).
+    ///
+    /// # Errors
+    ///
+    /// Only what the store gives.
+    pub async fn count_runs<A: SeesProjects>(
+        &self,
+        allowed: &Allowed<A>,
+    ) -> Result<Vec<(ProjectId, String, i64)>> {
+        Ok(projects::count_runs(&self.store, allowed.org()).await?)
+    }
 }
 
 /// Takes the number for a project's next run: 1, 2, 3 … In the caller's transaction, so that a run that

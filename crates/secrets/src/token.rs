@@ -43,7 +43,13 @@ pub fn is_well_formed(text: &str) -> bool {
 /// SHA-256 of `text` as 64 hex digits. Tokens carry at least 160 random bits, so a plain hash is enough.
 #[must_use]
 pub fn hash(text: &str) -> String {
-    hex(&Sha256::digest(text.as_bytes()))
+    hash_bytes(text.as_bytes())
+}
+
+/// SHA-256 of `bytes` as 64 hex digits.
+#[must_use]
+pub fn hash_bytes(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }
 
 /// Whether two byte strings are equal, in a time that does not tell where they differ.

@@ -65,6 +65,20 @@ pub(crate) async fn list(store: &Store, org: OrgId) -> Result<Vec<Project>, Stor
         .await
 }
 
+/// How many runs each project has in each state. The rows are those of `runs` and only read here.
+pub(crate) async fn count_runs(
+    store: &Store,
+    org: OrgId,
+) -> Result<Vec<(ProjectId, String, i64)>, StoreError> {
+    store
+        .fetch_all(
+            "select project_id, state, count(*) from runs where org_id = $1 group by project_id, state",
+            &[org.into()],
+            |row| Ok((row.parse(0)?, row.text(1)?, row.int(2)?)),
+        )
+        .await
+}
+
 /// The slugs that are taken.
 pub(crate) async fn slugs(tx: &mut Tx, org: OrgId) -> Result<Vec<String>, StoreError> {
     tx.fetch_all("select slug from projects where org_id = $1", &[org.into()], |row| row.text(0)).await

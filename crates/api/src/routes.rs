@@ -1,0 +1,67 @@
+//! Every route of `/v1`: one short file for each resource.
+
+mod artifacts;
+mod demo;
+mod events;
+mod health;
+mod login;
+mod me;
+mod model_settings;
+mod models;
+mod projects;
+mod questions;
+mod results;
+mod run_commands;
+mod run_events;
+mod runs;
+mod status;
+mod stream;
+mod tokens;
+mod ws;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+
+/// Routes whose POSTs may be repeated with an idempotency key.
+pub(crate) fn all() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(health::health))
+        .routes(routes!(me::me))
+        .routes(routes!(status::status))
+        .routes(routes!(status::doctor))
+        .routes(routes!(tokens::revoke_token))
+        .routes(routes!(projects::list_projects, projects::add_project))
+        .routes(routes!(projects::show_project))
+        .routes(routes!(models::list_models))
+        .routes(routes!(model_settings::set_default_model))
+        .routes(routes!(model_settings::set_provider_key, model_settings::delete_provider_key))
+        .routes(routes!(demo::start_demo))
+        .routes(routes!(runs::show_run, runs::delete_run))
+        .routes(routes!(run_commands::say))
+        .routes(routes!(run_commands::pause))
+        .routes(routes!(run_commands::resume))
+        .routes(routes!(run_commands::stop))
+        .routes(routes!(run_commands::continue_run))
+        .routes(routes!(questions::list_questions))
+        .routes(routes!(questions::answer_question))
+        .routes(routes!(run_events::read_events))
+        .routes(routes!(results::show_diff))
+        .routes(routes!(results::apply_result))
+        .routes(routes!(artifacts::list_artifacts))
+        .routes(routes!(artifacts::download_artifact))
+        .routes(routes!(events::follow_events))
+        .routes(routes!(ws::open_socket))
+}
+
+/// Routes that keep their idempotency key themselves, or whose answers are secrets and are kept nowhere.
+pub(crate) fn unrepeatable() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(login::log_in))
+        .routes(routes!(login::log_out))
+        .routes(routes!(tokens::list_tokens, tokens::create_token))
+        .routes(routes!(tokens::create_ticket))
+        .routes(routes!(models::test_model))
+        .routes(routes!(runs::list_runs, runs::create_run))
+}
