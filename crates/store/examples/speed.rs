@@ -15,8 +15,11 @@ const BODY: &str = r#"{"turn":7,"call":{"id":"call_123456","name":"bash","argume
 #[expect(clippy::disallowed_methods, reason = "what is measured runs as a task, as in the server")]
 async fn main() -> Result<(), StoreError> {
     let place = std::env::args().nth(1).unwrap_or_else(|| "speed-of-store".to_owned());
+    let clock = Ambient::system().clock;
+    open(&place).await?.close().await;
+    let start = clock.elapsed();
     let store = open(&place).await?;
-    let clock = store.ambient().clock.clone();
+    say(&format!("open: {:?}", clock.elapsed() - start));
 
     let alone = store.clone();
     let lone = tokio::spawn(async move {

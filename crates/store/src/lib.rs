@@ -8,6 +8,7 @@ pub mod config;
 mod database;
 mod dialect;
 pub mod error;
+mod housekeeping;
 mod idempotency;
 mod lease;
 pub mod live;

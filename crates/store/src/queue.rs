@@ -218,13 +218,8 @@ impl Tx {
 
     /// Forgets items that were finished before `before_ms`. A key that is put in again after that starts at
     /// fence 1, so keep them longer than any claim lives.
-    ///
-    /// # Errors
-    ///
-    /// As [`Tx::execute`].
-    pub async fn queue_forget(&mut self, topic: &str, before_ms: i64) -> Result<u64, StoreError> {
-        let args = [topic.into(), before_ms.into()];
-        self.execute("delete from queue where topic = $1 and done_at_ms < $2", &args).await
+    pub(crate) async fn queue_forget(&mut self, before_ms: i64) -> Result<u64, StoreError> {
+        self.execute("delete from queue where done_at_ms < $1", &[before_ms.into()]).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! The handle that everything else holds.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use futures_util::future::BoxFuture;
 use runtime::{Ambient, Supervisor};
@@ -10,6 +10,7 @@ use crate::config::{DatabaseConfig, StoreConfig};
 use crate::database::Database;
 use crate::dialect::{DATABASE_SIZE, Sql};
 use crate::error::StoreError;
+use crate::housekeeping;
 use crate::live::LiveHub;
 use crate::postgres::Postgres;
 use crate::row::Row;
@@ -31,6 +32,16 @@ struct Inner {
     epoch: RwLock<String>,
 }
 
+/// A handle that does not keep the store open.
+pub(crate) struct WeakStore(Weak<Inner>);
+
+impl WeakStore {
+    /// The store, while somebody else still holds it.
+    pub(crate) fn upgrade(&self) -> Option<Store> {
+        self.0.upgrade().map(Store)
+    }
+}
+
 /// How much the store holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sizes {
@@ -43,7 +54,7 @@ pub struct Sizes {
 impl Store {
     /// Opens a store: makes what is missing and brings the tables up to date.
     ///
-    /// The store outlives the supervisor's stop, so that other tasks can write their last rows; it ends with
+    /// Of its tasks only the housekeeping is the supervisor's. The store outlives the supervisor's stop, so that other tasks can write their last rows; it ends with
     /// [`Store::close`] or with its last handle.
     ///
     /// # Errors
@@ -52,7 +63,7 @@ impl Store {
     pub async fn open(
         config: StoreConfig,
         ambient: Ambient,
-        _supervisor: &Supervisor,
+        supervisor: &Supervisor,
     ) -> Result<Self, StoreError> {
         let wakeups = Wakeups::new(ambient.clone());
         let limit = config.write_limit;
@@ -75,8 +86,12 @@ impl Store {
             epoch: RwLock::new(String::new()),
         };
         let store = Self(Arc::new(inner));
-        let epoch = store.write_epoch(EPOCH_FIRST).await?;
+        let epoch = match store.fetch_optional(EPOCH, &[], |row| row.text(0)).await? {
+            Some(epoch) => epoch,
+            None => store.write_epoch(EPOCH_FIRST).await?,
+        };
         store.set_epoch(epoch);
+        supervisor.spawn("store housekeeping", housekeeping::run(store.weak(), supervisor.stopping()));
         Ok(store)
     }
 
@@ -227,10 +242,15 @@ impl Store {
         self.write(move |tx| {
             Box::pin(async move {
                 tx.execute(insert, &[new.into()]).await?;
-                tx.fetch_one("select value from meta where name = 'epoch'", &[], |row| row.text(0)).await
+                tx.fetch_one(EPOCH, &[], |row| row.text(0)).await
             })
         })
         .await
+    }
+
+    /// A handle that does not keep the store open.
+    fn weak(&self) -> WeakStore {
+        WeakStore(Arc::downgrade(&self.0))
     }
 
     fn set_epoch(&self, epoch: String) {
@@ -238,6 +258,7 @@ impl Store {
     }
 }
 
+const EPOCH: &str = "select value from meta where name = 'epoch'";
 const EPOCH_FIRST: &str = "insert into meta (name, value) values ('epoch', $1) on conflict (name) do nothing";
 const EPOCH_NEW: &str = "insert into meta (name, value) values ('epoch', $1)
     on conflict (name) do update set value = excluded.value";

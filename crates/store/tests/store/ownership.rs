@@ -251,3 +251,21 @@ async fn an_org_with_its_share_of_claims_lets_others_go_first() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_left_the_queue_is_forgotten_after_a_week_and_what_waits_is_not() {
+    each(async |store, clock| {
+        enqueue(&store, ORG, "done", 1).await?;
+        enqueue(&store, ORG, "waits", 0).await?;
+        let done = claim(&store, "a").await?.expect("an item waits");
+        finish(&store, done).await?;
+        clock.advance(Duration::from_secs(6 * 24 * 60 * 60));
+        assert_eq!(store.tidy().await?, 0);
+        clock.advance(Duration::from_secs(2 * 24 * 60 * 60));
+        assert_eq!(store.tidy().await?, 1);
+        assert_eq!(store.queue_position(ORG, "runs", "waits").await?, Some(1));
+        assert!(enqueue(&store, ORG, "done", 0).await?);
+        Ok(())
+    })
+    .await;
+}
