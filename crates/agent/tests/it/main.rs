@@ -10,5 +10,6 @@ mod guards;
 mod people;
 mod policy;
 mod resume;
+mod shop;
 mod toolbox;
 mod world;

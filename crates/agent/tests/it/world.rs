@@ -32,7 +32,7 @@ impl World {
     pub(crate) fn new(story: Story) -> Self {
         let (ambient, clock) = Ambient::mock(7);
         let journal = Arc::new(MemoryJournal::default());
-        journal.push(opening(&ambient));
+        journal.push(opening(&ambient, "mend the cart"));
         Self {
             journal,
             machine: Arc::new(Machine::default()),
@@ -67,13 +67,14 @@ impl World {
     }
 }
 
-fn opening(ambient: &Ambient) -> Vec<RunEvent> {
+/// The first events of a run, up to the loop's start.
+pub(crate) fn opening(ambient: &Ambient, goal: &str) -> Vec<RunEvent> {
     let spec = RunSpec {
         run: RunId::from_uuid(ambient.uuid()),
         org: OrgId::from_uuid(ambient.uuid()),
         project: ProjectId::from_uuid(ambient.uuid()),
         number: 1,
-        goal: "mend the cart".to_owned(),
+        goal: goal.to_owned(),
         by: "ada".to_owned(),
         repository: "/repo".to_owned(),
         model: "test/story".to_owned(),
