@@ -1,5 +1,6 @@
 //! The measurements, by name, and the plan of which to take.
 
+mod log;
 mod many;
 mod rounds;
 
@@ -16,6 +17,7 @@ const ALL: &[(&str, &str, Measure)] = &[
     ("long", "own time per round at round 300 against round 10", rounds::long),
     ("wires", "own time per round with each provider's API", rounds::wires),
     ("many", "50 runs at once on one server: time and memory", many::measure),
+    ("log", "durable events a second, and opening a page of 10,000", log::measure),
 ];
 
 /// What to measure and where to put it.
