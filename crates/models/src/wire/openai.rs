@@ -198,7 +198,7 @@ struct OpenAiReader {
 impl Reader for OpenAiReader {
     fn event(&mut self, event: &Value, name: &str, sink: &Sink<'_>) -> Result<Flow, Failure> {
         let delta = || event["delta"].as_str().unwrap_or_default().to_owned();
-        match event["type"].as_str().unwrap_or(name) {
+        match name_of(event, name) {
             "response.output_text.delta" | "response.refusal.delta" => (sink.deltas)(Delta::Text(delta())),
             "response.reasoning_summary_text.delta" | "response.reasoning_text.delta" => {
                 (sink.deltas)(Delta::Thinking(delta()));
@@ -206,15 +206,8 @@ impl Reader for OpenAiReader {
             "response.output_item.done" => {
                 self.items.insert(event["output_index"].as_u64().unwrap_or_default(), event["item"].clone());
             }
-            "response.completed" => {
-                self.end(&event["response"], StopReason::EndTurn);
-                return Ok(Flow::Done);
-            }
-            "response.incomplete" => {
-                let filtered = event.pointer("/response/incomplete_details/reason");
-                let filtered = filtered.and_then(Value::as_str) == Some("content_filter");
-                let stop = if filtered { StopReason::Refusal } else { StopReason::MaxTokens };
-                self.end(&event["response"], stop);
+            "response.completed" | "response.incomplete" => {
+                self.end(&event["response"], name_of(event, name) == "response.incomplete");
                 return Ok(Flow::Done);
             }
             "response.failed" | "error" => return Err(sink.peer.event(event)),
@@ -233,8 +226,13 @@ impl Reader for OpenAiReader {
 }
 
 impl OpenAiReader {
-    fn end(&mut self, response: &Value, stop: StopReason) {
-        self.stop = Some(stop);
+    fn end(&mut self, response: &Value, is_cut: bool) {
+        let filtered = response.pointer("/incomplete_details/reason").and_then(Value::as_str);
+        self.stop = Some(match (is_cut || response["status"] == "incomplete", filtered) {
+            (false, _) => StopReason::EndTurn,
+            (true, Some("content_filter")) => StopReason::Refusal,
+            (true, _) => StopReason::MaxTokens,
+        });
         if let (true, Some(output)) = (self.items.is_empty(), response["output"].as_array()) {
             self.items = (0..).zip(output.iter().cloned()).collect();
         }
@@ -249,6 +247,10 @@ impl OpenAiReader {
             cache_write_tokens: written,
         };
     }
+}
+
+fn name_of<'e>(event: &'e Value, name: &'e str) -> &'e str {
+    event["type"].as_str().unwrap_or(name)
 }
 
 fn read_item(item: Value, refused: &mut bool) -> Vec<AssistantPart> {
