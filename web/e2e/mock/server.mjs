@@ -125,7 +125,7 @@ function emit(run, kind, data) {
 }
 
 async function play(run) {
-  for (const [pause, kind, data] of story(run)) {
+  for (const [pause, kind, data] of story(run, { approval: !process.env.NO_APPROVAL })) {
     if (pause > 0) await new Promise((done) => setTimeout(done, pause / SPEED));
     if (run.state === 'cancelled') return;
     if (kind === 'wait') {

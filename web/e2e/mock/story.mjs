@@ -49,7 +49,7 @@ export const FILES = [
 ];
 
 /** Steps of the story: `[pause in ms, kind, data]`; kinds named `live.*` are not stored; `wait` waits for an answer. */
-export function story(run) {
+export function story(run, { approval = true } = {}) {
   const steps = [];
   const add = (pause, kind, data) => steps.push([pause, kind, data]);
   let turn = 0;
@@ -179,9 +179,11 @@ export function story(run) {
   const [again] = say('The fix and its test are in. I run everything again and keep the report.', {
     calls: [{ tool: 'bash', args: { command: 'sh test.sh > /tmp/report.txt; cat /tmp/report.txt' } }],
   });
-  add(10, 'question.asked', APPROVAL);
-  add(0, 'run.state', { state: 'waiting', question: APPROVAL.id, on: 'approval' });
-  add(0, 'wait', APPROVAL);
+  if (approval) {
+    add(10, 'question.asked', APPROVAL);
+    add(0, 'run.state', { state: 'waiting', question: APPROVAL.id, on: 'approval' });
+    add(0, 'wait', APPROVAL);
+  }
   start(again, 'Ran', 'sh test.sh > /tmp/report.txt; cat /tmp/report.txt');
   for (const line of PASSING.split(/(?<=\n)/)) add(50, 'live.output', { call_id: again.id, text: line });
   end(again, 'done', `${PASSING}[exit 0]`, '8 passed', 1_240);

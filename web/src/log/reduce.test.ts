@@ -13,7 +13,7 @@ function until(kind: string): Envelope[] {
   return events.slice(0, events.findIndex((event) => event.kind === kind) + 1);
 }
 
-function after(log: RunLog, ...more: { kind: string; data: unknown }[]): RunLog {
+function followed(log: RunLog, ...more: { kind: string; data: unknown }[]): RunLog {
   const next = more.map((event, index) => ({
     stream: 'run/x',
     at_ms: 0,
@@ -89,7 +89,7 @@ describe('order', () => {
   });
 
   it('ignores kinds that it does not know, but counts them', () => {
-    const log = after(whole(), { kind: 'narration.v9', data: {} }, { kind: 'constructor', data: {} });
+    const log = followed(whole(), { kind: 'narration.v9', data: {} }, { kind: 'constructor', data: {} });
     expect(log.blocks).toEqual(whole().blocks);
     expect(log.lastSeq).toBe(events.length + 2);
   });
@@ -108,7 +108,7 @@ describe('questions', () => {
   it('close when the run ends without an answer', () => {
     const asked = applyEvents(emptyLog(), until('question.asked')).log;
     const reason = { code: 'cancelled', text: 'mara stopped it' };
-    const stopped = after(asked, { kind: 'run.state', data: { state: 'cancelled', reason } });
+    const stopped = followed(asked, { kind: 'run.state', data: { state: 'cancelled', reason } });
     expect(stopped.openQuestion).toBeNull();
   });
 });
@@ -120,8 +120,8 @@ describe('a price that is not known', () => {
       kind: 'turn.answered',
       data: { turn, parts: [], stop: 'end_turn', usage, cost, duration_ms: 1 },
     });
-    expect(after(emptyLog(), answer(1, 700)).costMicros).toBe(700);
-    expect(after(emptyLog(), answer(1, 700), answer(2, null), answer(3, 5)).costMicros).toBeNull();
+    expect(followed(emptyLog(), answer(1, 700)).costMicros).toBe(700);
+    expect(followed(emptyLog(), answer(1, 700), answer(2, null), answer(3, 5)).costMicros).toBeNull();
   });
 });
 
@@ -153,7 +153,7 @@ describe('what streams', () => {
 describe('a run that goes on', () => {
   it('marks where it slept and where it was asked for more', () => {
     const reason = { code: 'paused', text: 'mara paused it' };
-    const log = after(
+    const log = followed(
       applyEvents(emptyLog(), until('turn.answered')).log,
       { kind: 'run.state', data: { state: 'paused', reason } },
       { kind: 'run.state', data: { state: 'queued' } },
