@@ -9,6 +9,7 @@ use domain::transcript::ToolCall;
 use futures_util::future::join_all;
 
 use crate::guard::{self, Verdict};
+use crate::history::OpenCall;
 use crate::label::label;
 use crate::outcome::{Halt, Outcome};
 use crate::output;
@@ -88,11 +89,10 @@ impl Loop {
     }
 
     fn ask_for_approval(&mut self, call: &ToolCall, tool: &Tool, hash: String) {
-        let shown = tool.label();
         let question = Question {
             id: QuestionId::from_uuid(self.parts.ambient.uuid()),
             kind: QuestionKind::Approval,
-            text: format!("May the agent use {} on this: {}?", call.tool, shown.target),
+            text: format!("May the agent {}?", tool.wish()),
             detail: Some(tool.target()),
             options: Vec::new(),
             call_id: Some(call.id.clone()),
@@ -123,7 +123,7 @@ impl Loop {
         let ran = {
             let all = join_all(batch.iter().map(|(call, tool)| async {
                 let ran = tool.run(&self.hands(call)).await;
-                self.ended(call, ran, began).await
+                self.ended(call, ran, began, batch.len()).await
             }));
             tokio::select! {
                 biased;
@@ -168,7 +168,7 @@ impl Loop {
         let ran = {
             let run = async {
                 let ran = tool.run(&self.hands(&call)).await;
-                self.ended(&call, ran, began).await
+                self.ended(&call, ran, began, 1).await
             };
             tokio::select! {
                 biased;
@@ -262,8 +262,9 @@ impl Loop {
         call: &ToolCall,
         ran: Ran,
         began: Duration,
+        beside: usize,
     ) -> Result<(ToolEnded, Option<Trouble>), JournalError> {
-        let limit = output::limit(&call.tool, self.parts.settings.guards);
+        let limit = output::limit(&call.tool, self.parts.settings.guards, self.room(beside));
         let (journal, sandbox) = (self.parts.journal.as_ref(), self.parts.sandbox.as_ref());
         let shown = output::show(ran.whole, limit, &call.id, journal, sandbox).await?;
         let ended = ToolEnded {
@@ -277,6 +278,13 @@ impl Loop {
             shell_directory: ran.shell_directory,
         };
         Ok((ended, ran.trouble))
+    }
+
+    /// The tokens that one of `beside` results may take, so that those of one answer together take at most a
+    /// third of the window.
+    fn room(&self, beside: usize) -> u64 {
+        let taken: u64 = self.history.calls.iter().filter_map(OpenCall::result_tokens).sum();
+        (self.window() / 3).saturating_sub(taken) / (beside.max(1) as u64)
     }
 
     /// Notes the end of a call and asks the repetition guard.

@@ -10,6 +10,7 @@ use domain::transcript::{AssistantPart, Cost, Message, Usage, UserPart};
 use models::Request;
 use runtime::CancellationToken;
 
+use crate::guard::CONTEXT_OVERFLOW;
 use crate::history::spoken;
 use crate::outcome::Halt;
 use crate::run_loop::Loop;
@@ -54,14 +55,15 @@ impl Loop {
         match cursor {
             Some(cursor) => self.compact(cursor).await,
             None if overflowed => Err(Halt::failed(
-                Reason::new("context_overflow", "The newest turn alone is longer than the model's window.")
+                Reason::new(CONTEXT_OVERFLOW, "The newest turn alone is longer than the model's window.")
                     .with_fix("Choose a model with a larger window, or split the goal."),
             )),
             None => Ok(()),
         }
     }
 
-    fn window(&self) -> u64 {
+    /// The model's window in tokens.
+    pub(crate) fn window(&self) -> u64 {
         self.parts.settings.context_window.unwrap_or(self.parts.model.info().context_tokens)
     }
 

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use sandbox::Sandbox;
 
+use crate::guard::REPETITION_WARNING;
 use crate::tools::{Trouble, trouble};
 
 /// The most of a repository's instructions that the prompt takes, in bytes.
@@ -99,10 +100,26 @@ pub(crate) fn check_failed(command: &str, exit_code: Option<i32>, output: &str) 
     )
 }
 
-/// Told after an answer without words and calls.
-pub(crate) const EMPTY_ANSWER: &str = "your answer was empty. Go on with the next tool call, or, if the goal is \
-                                       reached, say in a few sentences what you did.";
+/// What the model is told along with a notice for people, by the notice's code.
+pub(crate) fn told_after(code: &str) -> Option<&'static str> {
+    match code {
+        EMPTY_ANSWER => Some(
+            "your answer was empty. Go on with the next tool call, or, if the goal is reached, say in a few \
+             sentences what you did.",
+        ),
+        CUT_ANSWER => Some(
+            "your answer reached the output limit and was cut. Go on from where it ended, in smaller steps: write \
+             long files in several edits.",
+        ),
+        REPETITION_WARNING => Some(
+            "you made the same call several times and nothing changed. Try another way: read what the result \
+             says, look elsewhere, or ask. Two more such calls end the run.",
+        ),
+        _ => None,
+    }
+}
 
-/// Told after an answer that reached the output limit.
-pub(crate) const CUT_ANSWER: &str = "your answer reached the output limit and was cut. Go on from where it \
-                                     ended, in smaller steps: write long files in several edits.";
+/// The code of the notice after an answer without words and calls.
+pub(crate) const EMPTY_ANSWER: &str = "empty_answer";
+/// The code of the notice after an answer that reached the output limit.
+pub(crate) const CUT_ANSWER: &str = "answer_cut";

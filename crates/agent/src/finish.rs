@@ -72,7 +72,8 @@ impl Loop {
                     .with_fix("Split the goal, or choose a model with longer answers."),
             ));
         }
-        self.note(RunEvent::Notice(Reason::new("output_limit", CUT_ANSWER)));
+        let text = "The model's answer was cut at its output limit; it was told to go on in smaller steps.";
+        self.note(RunEvent::Notice(Reason::new(CUT_ANSWER, text)));
         Ok(())
     }
 
@@ -84,7 +85,8 @@ impl Loop {
                     .with_fix("Continue the run with a hint, or try another model."),
             ));
         }
-        self.note(RunEvent::Notice(Reason::new("empty_answer", EMPTY_ANSWER)));
+        let text = "The model's answer was empty; it was told to go on.";
+        self.note(RunEvent::Notice(Reason::new(EMPTY_ANSWER, text)));
         Ok(())
     }
 
@@ -156,7 +158,7 @@ impl Loop {
     pub(crate) fn in_trouble(&mut self, trouble: Trouble) -> Halt {
         match trouble {
             Trouble::SandboxGone { cause } => {
-                let reason = Reason::new("sandbox_gone", format!("The sandbox was lost: {cause}."))
+                let reason = Reason::new(guard::SANDBOX_GONE, format!("The sandbox was lost: {cause}."))
                     .with_fix("A new sandbox takes its place; the files are kept.");
                 self.note(RunEvent::Notice(reason.clone()));
                 if let Err(halt) = guard::sandboxes(&self.history) {

@@ -24,6 +24,12 @@ const STANDARD_WINDOW: usize = 20;
 const STANDARD_WARNING: usize = 3;
 /// The same call with the same result this often: the run halts.
 const STANDARD_LIMIT: usize = 5;
+/// The code of the failure that compaction may cure.
+pub(crate) const CONTEXT_OVERFLOW: &str = "context_overflow";
+/// The code of the notice after a sandbox was lost.
+pub(crate) const SANDBOX_GONE: &str = "sandbox_gone";
+/// The code of the notice before a standard run halts; see [`crate::context::told_after`].
+pub(crate) const REPETITION_WARNING: &str = "repetition_warning";
 /// Empty answers are nudged this often.
 pub(crate) const NUDGES: u32 = 2;
 /// Calls in a row that were refused or went wrong, commands not counted.
@@ -107,10 +113,10 @@ pub(crate) fn after_call(history: &History, profile: GuardProfile, call: &ToolCa
     }
     match history.repetition.standard_count() {
         STANDARD_WARNING => Verdict::Warn(Reason::new(
-            "repetition",
+            REPETITION_WARNING,
             format!(
-                "you made the same call {STANDARD_WARNING} times and nothing changed ({}). Try another way: \
-                 read what the result says, look elsewhere, or ask. The same call {STANDARD_LIMIT} times ends the run.",
+                "The agent made the same call {STANDARD_WARNING} times and nothing changed; it was told to try \
+                 another way: {}.",
                 signature(call)
             ),
         )),
@@ -221,7 +227,7 @@ pub(crate) fn sandboxes(history: &History) -> Result<(), Halt> {
     if lost < LOST_SANDBOXES {
         return Ok(());
     }
-    let reason = Reason::new("sandbox_gone", format!("The run lost its sandbox {lost} times."))
+    let reason = Reason::new(SANDBOX_GONE, format!("The run lost its sandbox {lost} times."))
         .with_fix("Look at the last commands: one of them may need more memory than the sandbox has.");
     Err(Halt::failed(reason))
 }

@@ -15,7 +15,7 @@ use domain::{Micros, QuestionId, RunId};
 pub(crate) use conversation::{Conversation, text_tokens};
 
 use crate::context;
-use crate::guard::Repetition;
+use crate::guard::{CONTEXT_OVERFLOW, Repetition, SANDBOX_GONE};
 use crate::policy::{Grant, grant};
 
 /// A run as its log tells it.
@@ -275,7 +275,7 @@ impl History {
     }
 
     fn turn_failed(&mut self, turn: u32, reason: &Reason) {
-        if reason.code == "context_overflow" {
+        if reason.code == CONTEXT_OVERFLOW {
             self.tries.overflowed_turn = Some(turn);
         } else {
             self.tries.model_failures += 1;
@@ -330,10 +330,11 @@ impl History {
     }
 
     fn noticed(&mut self, reason: &Reason) {
-        match reason.code.as_str() {
-            "empty_answer" | "output_limit" | "repetition" => self.conversation.note(&reason.text),
-            "sandbox_gone" => self.tries.lost_sandboxes += 1,
-            _ => {}
+        if let Some(text) = context::told_after(&reason.code) {
+            self.conversation.note(text);
+        }
+        if reason.code == SANDBOX_GONE {
+            self.tries.lost_sandboxes += 1;
         }
     }
 
@@ -345,6 +346,10 @@ impl History {
 impl OpenCall {
     const fn new(call: ToolCall) -> Self {
         Self { call, started: false, question: None, answer: None, result: None }
+    }
+
+    pub(crate) fn result_tokens(&self) -> Option<u64> {
+        self.result.as_ref().map(conversation::user_tokens)
     }
 }
 

@@ -17,6 +17,8 @@ const BASH_TOKENS: usize = 8_000;
 const SEARCH_TOKENS: usize = 4_000;
 /// Pages of files are limited by the tool itself; this is the last resort.
 const READ_TOKENS: usize = 30_000;
+/// However small the window is, a result may have this many.
+const LEAST_TOKENS: usize = 400;
 
 /// A result as the model gets it.
 pub(crate) struct Shown {
@@ -40,14 +42,16 @@ impl Whole {
     }
 }
 
-/// The most tokens of one result of `tool`.
-pub(crate) fn limit(tool: &str, profile: GuardProfile) -> usize {
-    match (profile, tool) {
+/// The most tokens of one result of `tool`, where `room` is left in the window for the results of one
+/// answer. A model with a small window gets less.
+pub(crate) fn limit(tool: &str, profile: GuardProfile, room: u64) -> usize {
+    let most = match (profile, tool) {
         (GuardProfile::Strict, _) => STRICT_TOKENS,
         (GuardProfile::Standard, "bash") => BASH_TOKENS,
         (GuardProfile::Standard, "read_file") => READ_TOKENS,
         (GuardProfile::Standard, _) => SEARCH_TOKENS,
-    }
+    };
+    most.min(usize::try_from(room).unwrap_or(usize::MAX).max(LEAST_TOKENS))
 }
 
 /// Cuts a result to `limit_tokens`; where it is longer, the whole is kept.

@@ -173,7 +173,7 @@ fn failure(error: ModelError) -> Failure {
             "A script plays its own story only. Choose a real model for other goals.",
         )),
         ModelError::ContextOverflow { .. } => Failure::Overflow(reason(
-            "context_overflow",
+            guard::CONTEXT_OVERFLOW,
             "Choose a model with a larger window, or split the goal.",
         )),
         ModelError::BadAnswer { .. } | ModelError::Cancelled => Failure::Again(reason(

@@ -90,9 +90,13 @@ impl Tool {
             "write_file" => read(call).map(|args| Self::Write(WriteTool::File(args))),
             "edit_file" => read(call).map(|args| Self::Write(WriteTool::Edit(args))),
             "bash" => read(call).map(|args| Self::Write(WriteTool::Bash(args))),
-            "ask_user" => read(call).map(Self::AskUser),
+            "ask_user" => {
+                read(call).and_then(|ask: AskUser| said(&ask.question).map(|()| Self::AskUser(ask)))
+            }
             "update_tasks" => read(call).map(Self::UpdateTasks),
-            "narrate" => read(call).map(Self::Narrate),
+            "narrate" => {
+                read(call).and_then(|narrate: Narrate| said(&narrate.text).map(|()| Self::Narrate(narrate)))
+            }
             unknown => Err(specs::unknown_tool(unknown)),
         }
     }
@@ -111,6 +115,21 @@ impl Tool {
             Self::Narrate(_) => "Said",
         };
         label(verb, &self.target())
+    }
+
+    /// What the agent wants, as a person is asked: `run this command`.
+    pub(crate) fn wish(&self) -> &'static str {
+        match self {
+            Self::Read(ReadTool::File(_)) => "read this file",
+            Self::Read(ReadTool::Grep(_) | ReadTool::Glob(_)) => "search for this",
+            Self::Write(WriteTool::File(_)) => "write this file",
+            Self::Write(WriteTool::Edit(_)) => "edit this file",
+            Self::Write(WriteTool::Bash(bash)) if bash.in_background() => "start this in the background",
+            Self::Write(WriteTool::Bash(_)) => "run this command",
+            Self::AskUser(_) => "ask this",
+            Self::UpdateTasks(_) => "change its task list",
+            Self::Narrate(_) => "say this",
+        }
     }
 
     /// What the call is aimed at, whole: what rules are compared with.
@@ -196,6 +215,14 @@ pub(crate) fn trouble(error: &SandboxError) -> Option<Trouble> {
         | SandboxError::Pattern { .. }
         | SandboxError::Start { .. }
         | SandboxError::Internal { .. } => None,
+    }
+}
+
+fn said(text: &str) -> Result<(), String> {
+    if text.trim().is_empty() {
+        Err("the text is empty; say something or leave the call out".to_owned())
+    } else {
+        Ok(())
     }
 }
 

@@ -211,7 +211,7 @@ pub(crate) fn text_tokens(text: &str) -> u64 {
     (text.len() as u64).div_ceil(BYTES_PER_TOKEN)
 }
 
-fn user_tokens(part: &UserPart) -> u64 {
+pub(super) fn user_tokens(part: &UserPart) -> u64 {
     match part {
         UserPart::Text { text } => text_tokens(text),
         UserPart::Image { .. } => 1_500,

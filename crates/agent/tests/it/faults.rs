@@ -120,6 +120,16 @@ async fn a_lost_sandbox_ends_the_call_with_the_reason_and_asks_for_a_new_one() {
 }
 
 #[tokio::test]
+async fn a_sandbox_that_is_gone_from_the_start_is_replaced_before_the_model_is_asked() {
+    let world = World::new(Story::new(vec![says("Nothing.")]));
+    world.machine.set_gone(true);
+    assert!(matches!(world.run().await, Outcome::Sleeping { reason, .. } if reason.code == "sandbox_gone"));
+    assert!(world.story.requests().is_empty());
+    world.machine.set_gone(false);
+    assert!(matches!(world.run().await, Outcome::Done { .. }));
+}
+
+#[tokio::test]
 async fn a_run_that_keeps_losing_its_sandbox_fails() {
     let answers = (0..9).map(|n| call(&format!("c{n}"), "bash", json!({"command": format!("vanish {n}")})));
     let world = World::new(Story::new(answers.collect()));

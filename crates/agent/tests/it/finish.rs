@@ -1,12 +1,13 @@
 //! How a run comes to its end: the check, what changed, a follow-up.
 
 use agent::Outcome;
+use agent::port::Wish;
 use domain::event::RunEvent;
 use domain::run::{Evidence, RunState};
 use domain::transcript::{Message, UserPart};
 use serde_json::json;
 
-use crate::world::{Story, World, call, says};
+use crate::world::{Story, World, call, calls, says};
 
 fn write(id: &str, content: &str) -> models::Answer {
     call(id, "write_file", json!({"path": "lib/cart.sh", "content": content}))
@@ -98,4 +99,53 @@ async fn files_are_looked_at_when_some_time_has_passed_and_at_the_end() {
     assert_eq!(world.machine.looks(), 2);
     let told = world.journal.kinds().iter().filter(|kind| *kind == "files.changed").count();
     assert_eq!(told, 1, "the same list is not told twice");
+}
+
+#[tokio::test]
+async fn a_run_that_was_stopped_in_mid_call_can_be_continued() {
+    let world = World::new(Story::new(vec![
+        calls(&[("c1", "bash", json!({"command": "hang"})), ("c2", "bash", json!({"command": "echo two"}))]),
+        says("Nothing."),
+    ]));
+    let person = async {
+        world.journal.until(|event| matches!(event, RunEvent::ToolStarted { .. })).await;
+        world.journal.wish(Wish::Cancel { reason: String::new() });
+    };
+    let (outcome, ()) = tokio::join!(world.run(), person);
+    let Outcome::Cancelled { reason, commands } = outcome else { panic!("{outcome:?}") };
+    assert_eq!(reason.text, "Stopped by ada.");
+    world.journal.forget(&commands);
+    world.journal.push(vec![
+        RunEvent::State(RunState::Cancelled { reason }),
+        RunEvent::Continued { goal: "say what you saw".to_owned(), by: "ada".to_owned() },
+        RunEvent::State(RunState::Running),
+    ]);
+    let request = async {
+        world.journal.until(|event| matches!(event, RunEvent::TurnAsked { turn: 2, .. })).await;
+    };
+    tokio::select! { _ = world.run() => {}, () = request => {} }
+    let requests = world.story.requests();
+    let Message::User { parts } = requests[1].messages[2].as_ref() else { panic!("ours") };
+    let texts: Vec<&str> = parts
+        .iter()
+        .map(|part| match part {
+            UserPart::ToolResult { output, .. } => output.as_str(),
+            UserPart::Text { text } => text.as_str(),
+            UserPart::Image { .. } => "picture",
+        })
+        .collect();
+    assert!(texts[0].starts_with("interrupted: a person stopped the run"));
+    assert_eq!(texts[1..], ["not run: the run ended before its turn came", "say what you saw"]);
+}
+
+#[tokio::test]
+async fn the_process_can_stop_while_a_question_waits() {
+    let world = World::new(Story::new(vec![call("c1", "ask_user", json!({"question": "Which discount?"}))]));
+    let stopper = async {
+        world.journal.until(|event| matches!(event, RunEvent::State(RunState::Waiting { .. }))).await;
+        world.stop.cancel();
+    };
+    let (outcome, ()) = tokio::join!(world.run(), stopper);
+    assert_eq!(outcome, Outcome::Stopped);
+    assert!(world.history().open_question().is_some());
 }

@@ -129,7 +129,7 @@ async fn a_standard_run_warns_at_three_and_halts_at_five_same_calls_with_the_sam
         panic!()
     };
     assert!(
-        matches!(&parts[..], [UserPart::ToolResult { .. }, UserPart::Text { text }] if text.contains("same call 3 times"))
+        matches!(&parts[..], [UserPart::ToolResult { .. }, UserPart::Text { text }] if text.contains("you made the same call several times"))
     );
 }
 

@@ -70,6 +70,7 @@ async fn an_approval_is_bound_to_its_call_and_used_once() {
     let asked = run(&world, &[once.clone(), once, refuse]).await;
     assert_eq!(world.machine.ran(), ["echo a", "echo a"]);
     assert_eq!(asked[0].kind, QuestionKind::Approval);
+    assert_eq!(asked[0].text, "May the agent run this command?");
     assert_eq!(asked[0].detail.as_deref(), Some("echo a"));
     assert_eq!(asked[0].call_id.as_deref(), Some("c0"));
     assert_eq!(asked[0].arguments_hash, asked[1].arguments_hash);
@@ -124,4 +125,41 @@ async fn where_nobody_is_there_what_would_ask_is_refused_and_reported() {
     assert_eq!(outcome, ToolOutcome::Refused);
     assert!(output.contains("nobody is there to ask; go on with your best judgement"), "{output}");
     assert!(world.journal.kinds().contains(&"notice".to_owned()));
+}
+
+#[tokio::test]
+async fn killed_anywhere_an_approval_is_neither_lost_nor_used_twice() {
+    let whole = world(&["echo a", "echo b"]);
+    run(&whole, &[allow(AllowScope::Once), allow(AllowScope::Once)]).await;
+    let events = whole.journal.events().len();
+    for most in 4..events {
+        let world = world(&["echo a", "echo b"]);
+        world.journal.dies_after(Some(most));
+        for dies in [Some(most), None] {
+            world.journal.dies_after(dies);
+            let person = async {
+                loop {
+                    let history = world.history();
+                    if let Some(question) = history.open_question() {
+                        if world.journal.waiting_commands().is_empty() {
+                            let answer = allow(AllowScope::Once);
+                            world.journal.wish(Wish::Answer { question: question.id, answer });
+                        }
+                    }
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::select! {
+                outcome = world.start().run(world.stop.clone()) => assert_eq!(outcome.is_err(), dies.is_some()),
+                () = person => {}
+            }
+        }
+        let started = world.journal.kinds().iter().filter(|kind| *kind == "tool.started").count();
+        let asked = world.journal.kinds().iter().filter(|kind| *kind == "question.asked").count();
+        let interrupted = outcomes(&world).iter().filter(|(how, _)| *how == ToolOutcome::Interrupted).count();
+        assert!(world.machine.ran().len() <= started, "killed after {most}");
+        // A call that was interrupted is made again by the model, and its approval is asked for again.
+        assert_eq!(asked, 2 + interrupted, "killed after {most}");
+        assert_eq!(world.machine.ran().last().map(String::as_str), Some("echo b"), "killed after {most}");
+    }
 }

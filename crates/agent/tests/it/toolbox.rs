@@ -4,7 +4,7 @@ use domain::event::{Live, RunEvent, ToolEnded, ToolLabel, ToolOutcome};
 use domain::limits::GuardProfile;
 use serde_json::{Value, json};
 
-use crate::world::{Story, World, call, says};
+use crate::world::{Story, World, call, calls, says};
 
 /// Makes one call and gives what came of it.
 async fn make(world: &World) -> ToolEnded {
@@ -51,6 +51,9 @@ async fn wrong_calls_are_answered_precisely_and_the_run_goes_on() {
 
     let mistyped = ended("read_file", json!({"path": "x", "offset": "first"})).await;
     assert!(mistyped.output.contains(r#"invalid type: string "first""#), "{}", mistyped.output);
+
+    let empty = ended("ask_user", json!({"question": " "})).await;
+    assert_eq!(empty.output, "the text is empty; say something or leave the call out");
 
     let pattern = ended("grep", json!({"pattern": "("})).await;
     assert_eq!(pattern.output, "bad pattern: unclosed group");
@@ -137,6 +140,12 @@ async fn a_command_tells_its_exit_code_and_its_output_is_cleaned_for_the_model_o
     });
     assert_eq!(live.collect::<String>(), "\u{1b}[31mred\u{1b}[0m \u{fffd}\0\n");
 
+    let slow = ended("bash", json!({"command": "slow", "timeout_seconds": 7})).await;
+    assert_eq!((slow.outcome, slow.summary.as_str()), (ToolOutcome::Failed, "stopped after 7 s"));
+    assert!(slow.output.contains("still running after 7 s"), "{}", slow.output);
+    let exit = ended("bash", json!({"command": "exit"})).await;
+    assert!(exit.output.ends_with("[the shell ended; a new one is in /workspace]"), "{}", exit.output);
+
     let background = ended("bash", json!({"command": "serve", "background": true})).await;
     assert!(
         background.output.contains("pid 42")
@@ -178,6 +187,30 @@ async fn a_standard_run_has_a_limit_for_each_tool() {
     let found = make(&world).await;
     assert_eq!(found.summary, "400 lines");
     assert!(found.output.contains("lines omitted]") && found.output.len() < 17_000);
+}
+
+#[tokio::test]
+async fn the_results_of_one_answer_take_at_most_a_third_of_a_small_window() {
+    let read = |id| (id, "read_file", json!({"path": format!("{id}.txt")}));
+    let bash = |id| (id, "bash", json!({"command": "lines 3000"}));
+    let mut story =
+        Story::new(vec![calls(&[read("c1"), read("c2"), read("c3"), bash("c4"), bash("c5")]), says("Read.")]);
+    story.info.context_tokens = 12_000;
+    let world = World::new(story);
+    for name in ["c1.txt", "c2.txt", "c3.txt"] {
+        world.machine.put(name, "a line of text\n".repeat(3_000).as_bytes());
+    }
+    world.machine.rebase();
+    world.run().await;
+    let events = world.journal.events();
+    let sizes: Vec<usize> = events
+        .iter()
+        .filter_map(
+            |event| if let RunEvent::ToolEnded(ended) = event { Some(ended.output.len() / 4) } else { None },
+        )
+        .collect();
+    assert_eq!(sizes.len(), 5);
+    assert!(sizes.iter().sum::<usize>() < 4_000 + 5 * 50 + 800, "{sizes:?}");
 }
 
 #[tokio::test]

@@ -124,6 +124,8 @@ impl Machine {
                 output(Output::Stdout(b"started\n"));
                 return Ok(None);
             }
+            "slow" => -1,
+            "exit" => -2,
             "vanish" => {
                 self.lock().gone = true;
                 return Err(SandboxError::Gone { cause: "out of memory".to_owned() });
@@ -168,9 +170,9 @@ impl Sandbox for Machine {
             self.lock().ran.push(command.command.clone());
             match self.play(&command.command, output)? {
                 Some(exit_code) => Ok(ShellEnd {
-                    exit_code,
-                    timed_out: false,
-                    restarted: false,
+                    exit_code: exit_code.max(0),
+                    timed_out: exit_code == -1,
+                    restarted: exit_code == -2,
                     directory: "/workspace".to_owned(),
                 }),
                 None => std::future::pending().await,
