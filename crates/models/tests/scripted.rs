@@ -180,13 +180,59 @@ async fn a_compaction_keeps_the_place_and_the_captures() {
     assert_eq!(text(&ask(&model, &kept).await.unwrap()), "3");
 }
 
+/// The messages as a summary is asked for: calls and results as words.
+fn in_words(messages: &[Arc<Message>]) -> Vec<Arc<Message>> {
+    let words = |message: &Message| match message {
+        Message::User { parts } => Message::User { parts: parts.iter().map(result_in_words).collect() },
+        Message::Assistant { .. } => Message::Assistant {
+            parts: vec![AssistantPart::Text { text: "I called bash.".into(), replay: None }],
+        },
+    };
+    messages.iter().map(|message| Arc::new(words(message))).collect()
+}
+
+fn result_in_words(part: &UserPart) -> UserPart {
+    match part {
+        UserPart::ToolResult { output, .. } => UserPart::Text { text: format!("It gave: {output}") },
+        UserPart::Text { .. } | UserPart::Image { .. } => part.clone(),
+    }
+}
+
+const TWO_OVERFLOWS: &str = r#"
+title = "long"
+[[turn]]
+repeat = 4
+calls = [{ tool = "bash", arguments = { command = "echo {{n}}" } }]
+[[turn]]
+fault = "context_overflow"
+calls = [{ tool = "bash", arguments = { command = "echo five" } }]
+[[turn]]
+fault = "context_overflow"
+say = "fits"
+"#;
+
 #[tokio::test]
-async fn an_overflow_ends_with_the_compaction() {
-    let model = script("title = \"t\"\n[[turn]]\nfault = \"context_overflow\"\nsay = \"fits\"");
-    let messages = [user("go")];
-    assert!(matches!(ask(&model, &messages).await, Err(ModelError::ContextOverflow { .. })));
-    let compacted = [user(&summary(&model, &messages).await)];
-    assert_eq!(text(&ask(&model, &compacted).await.unwrap()), "fits");
+async fn each_overflow_ends_with_one_compaction_that_keeps_the_newest_turns() {
+    let model = script(TWO_OVERFLOWS);
+    let mut messages = vec![user("go")];
+    let mut compactions = 0;
+    let last = loop {
+        match ask(&model, &messages).await {
+            Ok(answer) if answer.stop == StopReason::EndTurn => break answer,
+            Ok(answer) => {
+                let result = results(&answer, "out");
+                messages.extend([said(&answer), result]);
+            }
+            Err(error) => {
+                assert!(matches!(error, ModelError::ContextOverflow { .. }), "{error:?}");
+                compactions += 1;
+                let (old, newest) = messages.split_at(messages.len() - 2);
+                let summary = summary(&model, &in_words(old)).await;
+                messages = [&[user(&format!("Summary: {summary}"))], newest].concat();
+            }
+        }
+    };
+    assert_eq!((text(&last).as_str(), compactions), ("fits", 2));
 }
 
 #[tokio::test]

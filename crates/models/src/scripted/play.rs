@@ -34,7 +34,9 @@ impl Player<'_> {
         let mut parts = fill.parts(turn);
         match turn.fault {
             Some(Fault::MalformedArguments) => malform(&mut parts),
-            Some(Fault::ContextOverflow) if position.compacted_at == Some(position.step) => {}
+            // Each overflow is cured by one compaction.
+            Some(Fault::ContextOverflow)
+                if position.compactions > self.scenario.overflows_before(position.step) => {}
             Some(fault) => self.fail(fault, turn, position, &parts).await?,
             None => {}
         }

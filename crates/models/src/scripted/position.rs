@@ -18,6 +18,8 @@ pub(super) struct Position {
     pub(super) captured: BTreeMap<String, String>,
     /// The step at which the conversation was last compacted.
     pub(super) compacted_at: Option<u32>,
+    /// How often it was.
+    pub(super) compactions: u32,
     /// Index of the first message since the script's last answer.
     pub(super) input_from: usize,
 }
@@ -26,6 +28,7 @@ pub(super) struct Position {
 #[derive(Debug, Serialize, Deserialize)]
 struct Marker {
     step: u32,
+    compactions: u32,
     captured: BTreeMap<String, String>,
 }
 
@@ -38,7 +41,8 @@ pub(super) fn call_id(step: u32, index: usize) -> String {
 
 /// The line that a summary ends with.
 pub(super) fn marker_line(position: &Position) -> String {
-    let marker = Marker { step: position.step, captured: position.captured.clone() };
+    let (step, compactions) = (position.step, position.compactions + 1);
+    let marker = Marker { step, compactions, captured: position.captured.clone() };
     // A number and a map of strings always serialise.
     format!("{MARKER}{}]", serde_json::to_string(&marker).unwrap_or_default())
 }
@@ -134,6 +138,7 @@ fn read_markers(parts: &[UserPart], position: &mut Position) {
         if let Some(Ok(marker)) = markers.next() {
             position.step = marker.step;
             position.compacted_at = Some(marker.step);
+            position.compactions = marker.compactions;
             position.captured = marker.captured;
         }
     }

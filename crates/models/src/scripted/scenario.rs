@@ -169,6 +169,14 @@ impl Scenario {
         self.turns.iter().map(|turn| turn.repeat).sum()
     }
 
+    /// How many steps before `step` find the conversation too long.
+    #[must_use]
+    pub fn overflows_before(&self, step: u32) -> u32 {
+        let overflows =
+            |step: &u32| self.step(*step).is_some_and(|(turn, _)| turn.fault == Some(Fault::ContextOverflow));
+        u32::try_from((0..step).filter(overflows).count()).unwrap_or(u32::MAX)
+    }
+
     /// The turn that step `step` (from 0) plays, and which repetition (from 1) it is.
     #[must_use]
     pub fn step(&self, step: u32) -> Option<(&Turn, u32)> {
