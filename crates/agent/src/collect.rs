@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use crate::port::Journal;
 
 /// The most of a command's output that is kept, in bytes: the first and the last half of it.
-pub(crate) const KEPT_MAX_BYTES: usize = 32 << 20;
+pub(crate) const KEPT_MAX_BYTES: usize = 16 << 20;
 /// Live pieces come at most this often …
 const LIVE_GAP: Duration = Duration::from_millis(50);
 /// … or as soon as this much has gathered.

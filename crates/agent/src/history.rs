@@ -14,9 +14,9 @@ use domain::{Micros, QuestionId, RunId};
 
 pub(crate) use conversation::{Conversation, text_tokens};
 
-use crate::context;
 use crate::guard::{CONTEXT_OVERFLOW, Repetition, SANDBOX_GONE};
 use crate::policy::{Grant, grant};
+use crate::{context, tools};
 
 /// A run as its log tells it.
 #[derive(Debug, Clone, PartialEq)]
@@ -190,7 +190,7 @@ impl History {
             RunEvent::ContextOpened { system, tools } => {
                 self.system = Some(Arc::from(system.as_str()));
                 self.tools.clone_from(tools);
-                self.conversation.opened(system);
+                self.conversation.opened(system, tools::tokens(tools));
             }
             RunEvent::TurnAsked { turn, .. } => self.turn_asked(*turn),
             RunEvent::TurnAnswered(answered) => self.turn_answered(answered),

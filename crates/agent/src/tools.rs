@@ -22,6 +22,7 @@ use crate::output::Whole;
 use crate::port::Journal;
 
 pub use specs::specs;
+pub(crate) use specs::tokens;
 
 /// A call whose arguments were read.
 #[derive(Debug, Clone, PartialEq)]

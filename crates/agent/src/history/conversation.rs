@@ -50,8 +50,9 @@ struct PersonSaid {
 }
 
 impl Conversation {
-    pub(crate) fn opened(&mut self, system: &str) {
-        self.system_tokens = text_tokens(system);
+    /// The prompt is fixed; `tool_tokens` is the size of the tools that are offered with it.
+    pub(crate) fn opened(&mut self, system: &str, tool_tokens: u64) {
+        self.system_tokens = text_tokens(system) + tool_tokens;
         self.tokens += self.system_tokens;
     }
 

@@ -3,6 +3,8 @@
 use models::ToolSpec;
 use serde_json::{Value, json};
 
+use crate::history::text_tokens;
+
 /// All tools, in the order in which they are offered.
 #[must_use]
 pub fn specs() -> Vec<ToolSpec> {
@@ -120,6 +122,12 @@ fn people_specs() -> [ToolSpec; 3] {
             json!({ "text": { "type": "string" } }),
         ),
     ]
+}
+
+/// The estimated size of the named tools in a request.
+pub(crate) fn tokens(names: &[String]) -> u64 {
+    let offered = specs().into_iter().filter(|spec| names.contains(&spec.name));
+    offered.map(|spec| text_tokens(&spec.description) + text_tokens(&spec.parameters.to_string()) + 8).sum()
 }
 
 /// What a tool expects, in a line.

@@ -11,5 +11,6 @@ mod people;
 mod policy;
 mod resume;
 mod shop;
+mod storm;
 mod toolbox;
 mod world;

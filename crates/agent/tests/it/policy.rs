@@ -140,11 +140,11 @@ async fn killed_anywhere_an_approval_is_neither_lost_nor_used_twice() {
             let person = async {
                 loop {
                     let history = world.history();
-                    if let Some(question) = history.open_question() {
-                        if world.journal.waiting_commands().is_empty() {
-                            let answer = allow(AllowScope::Once);
-                            world.journal.wish(Wish::Answer { question: question.id, answer });
-                        }
+                    if let Some(question) = history.open_question()
+                        && world.journal.waiting_commands().is_empty()
+                    {
+                        let answer = allow(AllowScope::Once);
+                        world.journal.wish(Wish::Answer { question: question.id, answer });
                     }
                     tokio::task::yield_now().await;
                 }
