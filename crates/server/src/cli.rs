@@ -53,7 +53,7 @@ pub(crate) struct Global {
     /// Never ask anything, even at a terminal
     #[arg(long, global = true)]
     pub(crate) no_input: bool,
-    /// What to log on standard error, as in RUST_LOG [env: JOURNEYMAN_LOG] [default: warn]
+    /// What to log on standard error, as in RUST_LOG [env: JOURNEYMAN_LOG]
     #[arg(long, global = true, value_name = "FILTER")]
     pub(crate) log: Option<String>,
 }

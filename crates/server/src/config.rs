@@ -178,10 +178,9 @@ impl Config {
     }
 
     fn check(&self) -> Result<()> {
-        if let Some(url) = &self.database.url {
-            if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-                return Err(invalid("the database's URL must begin with postgres:// (SQLite needs none)"));
-            }
+        let is_postgres = |url: &String| url.starts_with("postgres://") || url.starts_with("postgresql://");
+        if !self.database.url.as_ref().is_none_or(is_postgres) {
+            return Err(invalid("the database's URL must begin with postgres:// (SQLite needs none)"));
         }
         if self.runs.at_once == Some(0) {
             return Err(invalid("runs.at_once: with 0 nothing would ever run"));

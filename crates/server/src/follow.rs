@@ -5,7 +5,9 @@ pub(crate) mod outcome;
 
 use std::time::Duration;
 
+use domain::QuestionId;
 use domain::event::{Attended, Envelope, RunEvent, ToolEnded, ToolOutcome};
+use domain::question::{Answer, Question};
 use hyper::Method;
 use runs::view::RunView;
 use serde_json::{Value, json};
@@ -43,6 +45,10 @@ pub(crate) struct Manner {
     pub(crate) only_past: bool,
     /// The first Ctrl-C pauses the run where this process works on it.
     pub(crate) pause_on_interrupt: bool,
+    /// Something was just asked of the run: that it still stands where it stood is not the end.
+    pub(crate) awaits_change: bool,
+    /// Give the recommended answer to whatever is asked: for the demo, which has nobody to ask.
+    pub(crate) answer_as_recommended: bool,
 }
 
 /// How following ended.
@@ -50,7 +56,7 @@ pub(crate) struct Manner {
 pub(crate) struct Followed {
     /// The run as it stands.
     pub(crate) run: RunView,
-    /// Calls that were refused meanwhile.
+    /// Calls that were refused meanwhile, and questions that policy answered.
     pub(crate) refused: Vec<Value>,
     /// Whether the person pressed Ctrl-C.
     pub(crate) interrupted: bool,
@@ -75,6 +81,7 @@ pub(crate) async fn follow(session: &Session, run: RunView, manner: Manner) -> R
         seen: manner.after,
         halt: None,
         refused: Vec::new(),
+        asked: None,
         drawn_at: Duration::ZERO,
         interrupts: 0,
         keyboard: Keyboard::default(),
@@ -97,6 +104,8 @@ struct Follower<'s> {
     /// The run stands still after this event.
     halt: Option<i64>,
     refused: Vec<Value>,
+    /// The question that was asked last.
+    asked: Option<Question>,
     drawn_at: Duration,
     interrupts: u32,
     signals: Signals,
@@ -106,7 +115,8 @@ struct Follower<'s> {
 
 impl Follower<'_> {
     async fn run_to_end(mut self) -> Result<Followed> {
-        if self.manner.only_past || stands_still(&self.run) {
+        let still_to_change = self.manner.awaits_change && self.head == self.manner.after;
+        if self.manner.only_past || (stands_still(&self.run) && !still_to_change) {
             self.halt = Some(self.head);
         }
         loop {
@@ -152,7 +162,13 @@ impl Follower<'_> {
         self.status.take(&event);
         match &event {
             RunEvent::ToolEnded(ended) if ended.outcome == ToolOutcome::Refused => self.note_refusal(ended),
-            RunEvent::QuestionAnswered { .. } => self.keyboard.leave(),
+            RunEvent::QuestionAsked(question) => self.asked = Some(question.clone()),
+            RunEvent::QuestionAnswered { by, .. } => {
+                self.keyboard.leave();
+                if by == "policy" {
+                    self.note_unasked();
+                }
+            }
             RunEvent::State(_) if self.seen > self.head => {
                 self.refresh().await?;
                 if stands_still(&self.run) {
@@ -164,8 +180,19 @@ impl Follower<'_> {
         Ok(())
     }
 
+    /// A call that did not run because a person or a policy said no.
     fn note_refusal(&mut self, ended: &ToolEnded) {
-        self.refused.push(json!({ "call": ended.call_id, "tool": ended.tool, "reason": ended.summary }));
+        let noted = self.refused.iter().any(|refused| refused["call"] == ended.call_id.as_str());
+        if !noted {
+            self.refused.push(json!({ "call": ended.call_id, "tool": ended.tool, "text": ended.summary }));
+        }
+    }
+
+    /// A question that policy answered, because nobody was there.
+    fn note_unasked(&mut self) {
+        if let Some(question) = self.asked.take() {
+            self.refused.push(json!({ "call": question.call_id, "tool": null, "text": question.text }));
+        }
     }
 
     fn show(&mut self, envelope: &Envelope) {
@@ -225,6 +252,11 @@ impl Follower<'_> {
         match self.run.state.as_str() {
             "waiting" => {
                 let Some(question) = self.run.question.clone() else { return Ok(false) };
+                if self.manner.answer_as_recommended {
+                    let answer = ask::recommended(&question);
+                    self.answer(question.question.id, &answer).await;
+                    return Ok(false);
+                }
                 if self.session.output().may_ask && self.run.attended == Attended::Yes {
                     self.session.output().redraw("");
                     self.keyboard.ask(question, self.session.output());
@@ -249,16 +281,18 @@ impl Follower<'_> {
             Asked::Nothing => {}
             Asked::Again(hint) => output.say(hint),
             Asked::Leave => return Ok(true),
-            Asked::Answer(question, answer) => {
-                let path = format!("/v1/questions/{question}/answer");
-                let body = serde_json::to_value(&answer).unwrap_or_default();
-                if let Err(failure) = self.session.client.call(Method::POST, &path, Some(&body)).await {
-                    // Somebody else may have been first; the run goes on either way.
-                    output.fail(&failure);
-                }
-            }
+            Asked::Answer(question, answer) => self.answer(question, &answer).await,
         }
         Ok(false)
+    }
+
+    async fn answer(&self, question: QuestionId, answer: &Answer) {
+        let path = format!("/v1/questions/{question}/answer");
+        let body = serde_json::to_value(answer).unwrap_or_default();
+        if let Err(failure) = self.session.client.call(Method::POST, &path, Some(&body)).await {
+            // Somebody else may have been first; the run goes on either way.
+            self.session.output().fail(&failure);
+        }
     }
 
     /// Ctrl-C. Returns whether following ends now.
@@ -272,7 +306,7 @@ impl Follower<'_> {
         if stands_still(&self.run) {
             return Ok(true);
         }
-        output.say("pausing after the step that is under way; Ctrl-C once more ends now");
+        output.say("pausing; Ctrl-C once more ends now");
         let body = json!({ "reason": "Ctrl-C" });
         self.run = self.session.client.post(&format!("{}/pause", self.path), &body).await?;
         if stands_still(&self.run) {

@@ -22,7 +22,7 @@ use std::time::Duration;
 use clap::Parser;
 use runtime::Env;
 
-use crate::cli::Cli;
+use crate::cli::{Cli, Command};
 use crate::exit::Exit;
 
 /// Threads that run tasks: the work is waiting, not computing.
@@ -66,7 +66,9 @@ fn refuse(error: &clap::Error) -> ExitCode {
 fn start_log(cli: &Cli, env: &Env) {
     use runtime::telemetry::{LogFormat, start};
 
-    let filter = cli.global.log.as_deref().or(env.get("JOURNEYMAN_LOG")).unwrap_or("warn");
+    // What a run has to say stands in its log; the program's own log is for those who look after a server.
+    let usual = if matches!(cli.command, Some(Command::Up(_))) { "warn" } else { "error" };
+    let filter = cli.global.log.as_deref().or(env.get("JOURNEYMAN_LOG")).unwrap_or(usual);
     let json = env.get("JOURNEYMAN_LOG_FORMAT") == Some("json");
     start(filter, if json { LogFormat::Json } else { LogFormat::Text });
 }

@@ -101,7 +101,9 @@ impl Renderer {
             }
             RunEvent::ToolEnded(ended) => {
                 let label = self.calls.remove(&ended.call_id);
-                vec![tool_words(&ended, label)]
+                let told =
+                    ended.outcome == ToolOutcome::Done && TOLD_OTHERWISE.contains(&ended.tool.as_str());
+                if told { Vec::new() } else { vec![tool_words(&ended, label)] }
             }
             RunEvent::Narration { text } => vec![("says".to_owned(), text, String::new(), Tone::Words)],
             RunEvent::TasksUpdated { tasks } => vec![task_words(&tasks)],
@@ -122,6 +124,9 @@ impl Renderer {
         }
     }
 }
+
+/// Tools whose work is an event of its own.
+const TOLD_OTHERWISE: [&str; 2] = ["narrate", "update_tasks"];
 
 type Words = (String, String, String, Tone);
 

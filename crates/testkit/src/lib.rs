@@ -1,6 +1,7 @@
 //! What tests share: a database for each test, repositories, and a world of everything that runs need.
 
 pub mod database;
+pub mod program;
 pub mod repository;
 #[cfg(feature = "world")]
 pub mod world;

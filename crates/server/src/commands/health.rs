@@ -52,7 +52,10 @@ fn lines(session: &Session, status: &Value) -> Vec<String> {
             let parts = fields.iter().filter(|(_, value)| !value.is_null());
             let parts = parts
                 .map(|(field, value)| format!("{} {}", field.replace('_', " "), clean(&value.to_string())));
-            lines.push(format!("{name:<9} {}", parts.collect::<Vec<_>>().join(", ")));
+            let parts = parts.collect::<Vec<_>>();
+            if !parts.is_empty() {
+                lines.push(format!("{name:<9} {}", parts.join(", ")));
+            }
         }
     }
     lines

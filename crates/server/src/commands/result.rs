@@ -17,7 +17,7 @@ use crate::session::{Context, Session};
 pub(super) async fn diff(context: &Context, args: DiffArgs) -> Result<Exit> {
     context
         .with(&[Role::Api], async |session| {
-            let address = format!("{}/diff", path(&args.run));
+            let address = format!("{}/diff", path(session, &args.run).await?);
             let output = session.output();
             if output.json || args.stat {
                 let value: Value = session.client.get(&address).await?;
@@ -88,7 +88,10 @@ fn coloured(patch: &str) -> String {
 pub(super) async fn apply(context: &Context, args: RunArg) -> Result<Exit> {
     context
         .with(&[Role::Api], async |session| {
-            let value: Value = session.client.post(&format!("{}/apply", path(&args.run)), &json!({})).await?;
+            let value: Value = session
+                .client
+                .post(&format!("{}/apply", path(session, &args.run).await?), &json!({}))
+                .await?;
             session.output().json(&value);
             if !session.output().json {
                 let applied: Applied = serde_json::from_value(value)
@@ -118,7 +121,7 @@ pub(super) async fn artifact(context: &Context, command: ArtifactCommand) -> Res
 }
 
 async fn list(session: &Session, args: &RunArg) -> Result<Exit> {
-    let value: Value = session.client.get(&format!("{}/artifacts", path(&args.run))).await?;
+    let value: Value = session.client.get(&format!("{}/artifacts", path(session, &args.run).await?)).await?;
     let text = |item: &Value, name: &str| match &item[name] {
         Value::String(text) => clean(text),
         other => other.to_string(),

@@ -30,6 +30,8 @@ pub(super) async fn watch(context: &Context, args: WatchArgs) -> Result<Exit> {
                 stay: !alone,
                 only_past: args.no_follow || alone,
                 pause_on_interrupt: false,
+                awaits_change: false,
+                answer_as_recommended: false,
             };
             let followed = Box::pin(follow::follow(session, run, manner)).await?;
             if args.no_follow {
@@ -54,14 +56,37 @@ pub(super) async fn run(context: &Context, command: RunCommand) -> Result<Exit> 
         .await
 }
 
-/// The run with this number or id.
+/// The run with this number or id. Of several with one number it is the one whose repository we stand in.
 pub(super) async fn find(session: &Session, run: &str) -> Result<RunView> {
-    session.client.get(&path(run)).await
+    match session.client.get(&format!("/v1/runs/{}", encode(run))).await {
+        Err(failure) if failure.code == "run_ambiguous" => nearest(session, run, failure).await,
+        found => found,
+    }
 }
 
 /// The API's path of a run.
-pub(super) fn path(run: &str) -> String {
-    format!("/v1/runs/{}", encode(run))
+pub(super) async fn path(session: &Session, run: &str) -> Result<String> {
+    Ok(path_of(&find(session, run).await?))
+}
+
+/// The API's path of a run that is known.
+pub(super) fn path_of(run: &RunView) -> String {
+    format!("/v1/runs/{}", run.id)
+}
+
+async fn nearest(session: &Session, run: &str, failure: Failure) -> Result<RunView> {
+    let page: Page<RunView> = session.client.get("/v1/runs?limit=200").await?;
+    let mut alike: Vec<RunView> =
+        page.items.into_iter().filter(|item| item.number.to_string() == run).collect();
+    let here = std::env::current_dir().ok().and_then(|here| here.canonicalize().ok()).unwrap_or_default();
+    if let Some(index) = alike.iter().position(|item| here.starts_with(&item.repository)) {
+        return Ok(alike.swap_remove(index));
+    }
+    let names = alike.iter().map(|item| format!("{}  {}", item.id, clean(&item.project.slug)));
+    Err(failure.fix(format!(
+        "stand in its repository, or name it by its id:\n        {}",
+        names.collect::<Vec<_>>().join("\n        ")
+    )))
 }
 
 async fn newest(session: &Session) -> Result<RunView> {
@@ -111,7 +136,7 @@ fn row(run: &RunView) -> Vec<String> {
 }
 
 async fn show(session: &Session, run: &str) -> Result<Exit> {
-    let value: Value = session.client.get(&path(run)).await?;
+    let value: Value = session.client.get(&path(session, run).await?).await?;
     session.output().json(&value);
     if session.output().json {
         return Ok(Exit::Ok);
@@ -155,7 +180,7 @@ fn details(run: &RunView) -> Vec<String> {
 }
 
 async fn delete(session: &Session, run: &str) -> Result<Exit> {
-    session.client.call(Method::DELETE, &path(run), None).await?;
+    session.client.call(Method::DELETE, &path(session, run).await?, None).await?;
     session.output().either(&json!({ "deleted": run }), || format!("run {run} is deleted"));
     Ok(Exit::Ok)
 }

@@ -58,13 +58,26 @@ pub(super) async fn follow_new(session: &Session, run: RunView, follow: FollowAr
         return Ok(Exit::Ok);
     }
     introduce(session, &run);
-    follow_from(session, run, 0).await
+    follow_as(session, run, ACCOMPANY).await
 }
 
-/// Follows a run that was asked to go on, from event `after` on.
-pub(super) async fn follow_from(session: &Session, run: RunView, after: i64) -> Result<Exit> {
-    let manner =
-        Manner { after, lines: LinesTo::Err, stay: false, only_past: false, pause_on_interrupt: true };
+/// Follows a run of which something was asked after event `after`.
+pub(super) async fn follow_on(session: &Session, run: RunView, after: i64) -> Result<Exit> {
+    follow_as(session, run, Manner { after, awaits_change: true, ..ACCOMPANY }).await
+}
+
+/// How a command stays with the run that it was asked to see through.
+const ACCOMPANY: Manner = Manner {
+    after: 0,
+    lines: LinesTo::Err,
+    stay: false,
+    only_past: false,
+    pause_on_interrupt: true,
+    awaits_change: false,
+    answer_as_recommended: false,
+};
+
+async fn follow_as(session: &Session, run: RunView, manner: Manner) -> Result<Exit> {
     let followed = Box::pin(follow::follow(session, run, manner)).await?;
     Ok(outcome::report(&followed, session.output(), session.ends_with_a_command()))
 }
@@ -95,7 +108,7 @@ fn request(args: &DoArgs, goal: &str, attended: Attended, context: &Context) -> 
     };
     Ok(json!({
         "goal": goal, "repository": absolute(&args.repo)?,
-        "model": args.model.as_deref().or(context.config.model.as_deref()).map(|model| script_path(model)),
+        "model": args.model.as_deref().or(context.config.model.as_deref()).map(script_path),
         "check": args.check, "dirty": args.dirty, "apply": args.apply, "include": include,
         "attended": attended, "limits": limits, "guards": guards,
     }))
@@ -163,9 +176,9 @@ pub(super) async fn demo(context: &Context, args: DemoArgs) -> Result<Exit> {
     context.pace = if args.fast { Pace::Fast } else { Pace::AsWritten };
     context
         .with(&Role::ALL, async |session| {
-            let run: RunView = session.client.post("/v1/demo", &json!({ "attended": "no" })).await?;
+            let run: RunView = session.client.post("/v1/demo", &json!({})).await?;
             introduce(session, &run);
-            follow_from(session, run, 0).await
+            follow_as(session, run, Manner { answer_as_recommended: true, ..ACCOMPANY }).await
         })
         .await
 }

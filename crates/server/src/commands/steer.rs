@@ -5,8 +5,8 @@ use domain::question::{AllowScope, Answer, QuestionKind};
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::runs::{find, path};
-use super::start::{follow_from, must_outlive_us};
+use super::runs::{find, path, path_of};
+use super::start::{follow_on, must_outlive_us};
 use crate::cli::run::{
     AnswerArgs, ApproveArgs, ContinueArgs, FollowArgs, RefuseArgs, ResumeArgs, RunArg, SteerArgs, StopArgs,
 };
@@ -19,9 +19,9 @@ use crate::session::{Context, Session};
 pub(super) async fn steer(context: &Context, args: SteerArgs) -> Result<Exit> {
     context
         .with(&[Role::Api], async |session| {
-            let body = json!({ "text": args.text });
-            session.client.call(Method::POST, &format!("{}/messages", path(&args.run)), Some(&body)).await?;
             let run = find(session, &args.run).await?;
+            let body = json!({ "text": args.text });
+            session.client.call(Method::POST, &format!("{}/messages", path_of(&run)), Some(&body)).await?;
             session.output().either(&json!({ "run": run.number, "id": run.id, "said": args.text }), || {
                 format!("run {} gets your words before its next turn", run.number)
             });
@@ -109,7 +109,7 @@ async fn go_on(
     word: &str,
 ) -> Result<Exit> {
     if session.in_process() || follow.wait {
-        return follow_from(session, find(session, &run.id.to_string()).await?, run.last_seq).await;
+        return follow_on(session, find(session, &run.id.to_string()).await?, run.last_seq).await;
     }
     session.output().either(done, || format!("run {} is {word}", run.number));
     session.output().next(&format!("journeyman watch {}", run.number));
@@ -121,7 +121,7 @@ pub(super) async fn pause(context: &Context, args: RunArg) -> Result<Exit> {
     context
         .with(&[Role::Api], async |session| {
             let run = change(session, &args.run, "pause", &json!({})).await?;
-            tell(session, &run, "paused", "is being paused after the step that is under way");
+            tell(session, &run, "paused", "is being paused");
             session.output().next(&format!("journeyman resume {}", run.number));
             Ok(Exit::Ok)
         })
@@ -168,13 +168,13 @@ pub(super) async fn continue_run(context: &Context, args: ContinueArgs) -> Resul
                 let view = serde_json::to_value(&run).unwrap_or_default();
                 return go_on(session, &before, args.follow, &view, "going on").await;
             }
-            follow_from(session, run, before.last_seq).await
+            follow_on(session, run, before.last_seq).await
         })
         .await
 }
 
 async fn change(session: &Session, run: &str, verb: &str, body: &Value) -> Result<RunView> {
-    session.client.post(&format!("{}/{verb}", path(run)), body).await
+    session.client.post(&format!("{}/{verb}", path(session, run).await?), body).await
 }
 
 fn tell(session: &Session, run: &RunView, wanted: &str, otherwise: &str) {

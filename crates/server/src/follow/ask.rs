@@ -83,6 +83,17 @@ impl Keyboard {
     }
 }
 
+/// The recommended answer: yes, or the first that is suggested.
+pub(super) fn recommended(question: &QuestionView) -> Answer {
+    match question.question.kind {
+        QuestionKind::Approval => Answer::Allow { scope: AllowScope::Once },
+        QuestionKind::Decision => {
+            let first = question.question.options.first().map_or("go on as you think best", String::as_str);
+            Answer::Text { text: first.to_owned() }
+        }
+    }
+}
+
 fn understand(question: &QuestionView, line: &str) -> Asked {
     let id = question.question.id;
     if line.is_empty() {

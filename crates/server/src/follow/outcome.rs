@@ -19,8 +19,11 @@ pub(crate) fn report(followed: &Followed, output: &Output, ends_here: bool) -> E
             output.data(&line);
         }
         for refused in &followed.refused {
-            let word = |name: &str| text::clean(refused[name].as_str().unwrap_or_default());
-            output.say(&format!("refused: {} ({})", word("tool"), word("reason")));
+            let text = text::clean(refused["text"].as_str().unwrap_or_default());
+            match refused["tool"].as_str() {
+                Some(tool) => output.say(&format!("refused: {tool}: {text}")),
+                None => output.say(&format!("answered by policy: {text}")),
+            }
         }
         if let Some(next) = next_command(run, exit, ends_here) {
             output.next(&next);

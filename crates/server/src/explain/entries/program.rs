@@ -97,4 +97,19 @@ super::codes! {
     "invalid_scope" Usage: "There is no such scope, or you do not have it.",
         "A token can do no more than its maker.",
         "the message names the scope; leave --scope out for all of yours";
+    "no_such_stream" NotFound: "There is no such stream of events.",
+        "A stream is named run/ and the run's id.",
+        "journeyman run list --json shows the ids";
+    "epoch_changed" NotFound: "The position belongs to a history that is no longer there.",
+        "A backup was restored since.",
+        "read from the start";
+    "not_a_websocket" Usage: "The route speaks WebSocket only.",
+        "The request does not ask for an upgrade.",
+        "programs use server-sent events: GET /v1/events?stream=run/ID";
+    "stream_gone" NotFound: "The stream can no longer be followed.",
+        "Its run was deleted, or the credential ended.",
+        "journeyman run list";
+    "too_many_streams" Limit: "One connection follows too many streams.",
+        "Each costs the server memory.",
+        "unsubscribe from some";
 }

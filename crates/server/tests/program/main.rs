@@ -1,0 +1,8 @@
+//! The program as people and scripts use it: real binary, real sandbox, scripted models.
+
+mod command_line;
+mod common;
+mod owner;
+mod people;
+mod restart;
+mod work;

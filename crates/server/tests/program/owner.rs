@@ -1,0 +1,116 @@
+//! One data folder, one owner: the server, the commands that attach to it, and who may listen where.
+
+use std::net::TcpListener;
+
+use testkit::program::Program;
+use testkit::repository::Repository;
+
+use super::common::{JOURNEYMAN, WRITES_A_FILE};
+
+#[test]
+fn commands_attach_to_the_server_which_outlives_them_and_ends_politely() {
+    let (program, repository) = (Program::new(JOURNEYMAN), Repository::with(&[("a.txt", "one\n")]));
+    let (model, path) = (program.script("writes", WRITES_A_FILE), repository.path());
+    let (server, hello) = program.up();
+    assert_eq!((&hello["v"], &hello["pid"]), (&1.into(), &server.pid().into()));
+    let url = hello["url"].as_str().unwrap_or_default();
+    let ticket = hello["ticket_url"].as_str().unwrap_or_default();
+    assert!(
+        url.starts_with("http://127.0.0.1:") && ticket.starts_with(&format!("{url}/welcome#t=jm_")),
+        "{hello}"
+    );
+
+    let path = path.to_string_lossy();
+    let detached =
+        program.run(&["do", "w", "--repo", &path, "--model", &model, "--detach", "--json"]).with_code(0);
+    assert_eq!(
+        (&detached.last_json()["number"], &detached.last_json()["attended"]),
+        (&1.into(), &"yes".into())
+    );
+    let watched = program.run(&["watch", "1", "--json"]).with_code(0).last_json();
+    assert_eq!((&watched["kind"], &watched["state"]), (&"done".into(), &"succeeded".into()));
+    let status = program.run(&["status"]).with_code(0);
+    assert!(status.stdout.contains(&format!("process {}", server.pid())), "{}", status.stdout);
+
+    server.signal("TERM");
+    server.end().with_code(0);
+    let after = program.run(&["run", "list", "--json"]).with_code(0).last_json();
+    assert_eq!(after["items"][0]["state"], "succeeded");
+}
+
+#[test]
+fn a_second_server_on_one_data_folder_is_told_who_owns_it() {
+    let program = Program::new(JOURNEYMAN);
+    let (server, hello) = program.up();
+    let refused = program.run(&["up", "--json"]).with_code(9);
+    assert_eq!(refused.error()["code"], "data_folder_owned");
+    let why = refused.error()["why"].as_str().unwrap_or_default().to_owned();
+    assert!(
+        why.contains(&server.pid().to_string()) && why.contains(hello["url"].as_str().unwrap_or("?")),
+        "{why}"
+    );
+}
+
+#[test]
+fn a_killed_server_leaves_nothing_that_stands_in_the_way() {
+    let program = Program::new(JOURNEYMAN);
+    let (server, _) = program.up();
+    server.signal("KILL");
+    drop(server);
+    program.run(&["status", "--json"]).with_code(0);
+    let (server, _) = program.up();
+    server.signal("TERM");
+    server.end().with_code(0);
+}
+
+#[test]
+fn a_port_that_was_asked_for_is_taken_or_refused_and_never_exchanged() {
+    let program = Program::new(JOURNEYMAN);
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let error = program.run(&["up", "--listen", &address, "--json"]).with_code(9).error();
+    assert_eq!(error["code"], "port_taken");
+    let error = program.run(&["up", "--listen", "0.0.0.0:0", "--json"]).with_code(4).error();
+    assert_eq!(error["code"], "listen_needs_password");
+    assert!(error["why"].as_str().unwrap_or_default().contains("run commands"), "{error}");
+}
+
+#[test]
+fn detaching_needs_a_server() {
+    let (program, repository) = (Program::new(JOURNEYMAN), Repository::with(&[("a.txt", "one\n")]));
+    let (model, path) = (program.script("writes", WRITES_A_FILE), repository.path());
+    let refused =
+        program.run(&["do", "w", "--repo", &path.to_string_lossy(), "--model", &model, "--detach", "--json"]);
+    assert_eq!(refused.with_code(7).error()["code"], "server_needed");
+}
+
+#[test]
+fn a_key_that_only_the_command_has_is_named() {
+    let program = Program::new(JOURNEYMAN);
+    let repository = Repository::with(&[("a.txt", "one\n")]);
+    let (_server, _) = program.up();
+    let with_key = program.with("OPENAI_API_KEY", "sk-only-here");
+    let path = repository.path();
+    let error = with_key
+        .run(&["do", "x", "--repo", &path.to_string_lossy(), "--model", "openai/x", "--json"])
+        .with_code(9)
+        .error();
+    assert_eq!(error["code"], "key_not_with_owner");
+    assert!(error["fix"].as_str().unwrap_or_default().contains("journeyman connect openai"), "{error}");
+}
+
+#[test]
+fn the_socket_and_the_folder_are_the_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let program = Program::new(JOURNEYMAN);
+    let (_server, _) = program.up();
+    let mode =
+        |path: &std::path::Path| std::fs::metadata(path).map(|about| about.permissions().mode() & 0o777).ok();
+    assert_eq!(mode(program.data()), Some(0o700));
+    let lock = std::fs::read_to_string(program.data().join("lock")).expect("the lock");
+    let owner: serde_json::Value = serde_json::from_str(&lock).expect("JSON");
+    let socket = std::path::PathBuf::from(owner["socket"].as_str().unwrap_or_default());
+    assert_eq!(mode(&socket), Some(0o600));
+    assert_eq!(socket.parent().and_then(mode), Some(0o700));
+}
