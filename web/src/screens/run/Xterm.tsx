@@ -37,6 +37,7 @@ function themeOf(shown: 'light' | 'dark'): ITheme {
     cursor: token('--term-bg'),
     selectionBackground: token('--selected'),
     brightBlack: token('--term-dim'),
+    overviewRulerBorder: token('--term-bg'),
     scrollbarSliderBackground: token('--line'),
     scrollbarSliderHoverBackground: token('--line-strong'),
     scrollbarSliderActiveBackground: token('--line-strong'),
