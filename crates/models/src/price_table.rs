@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
+use domain::transcript::{Cost, Usage};
 use serde::Deserialize;
 
 use crate::price::Price;
@@ -36,10 +37,45 @@ pub struct KnownModel {
     pub context_tokens: u64,
     input: i64,
     output: i64,
-    #[serde(default)]
     cache_read: Option<i64>,
-    #[serde(default)]
     cache_write: Option<i64>,
+    /// What longer prompts cost.
+    long: Option<LongPrice>,
+    /// Longer prompts cost more, and how much is not certain.
+    known_up_to_tokens: Option<u64>,
+    /// The price is announced to end then.
+    valid_until_ms: Option<i64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LongPrice {
+    above_tokens: u64,
+    input: i64,
+    output: i64,
+    cache_read: i64,
+    cache_write: i64,
+}
+
+/// What calls of one model cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tariff {
+    /// Prices of prompts of usual length, where known.
+    pub price: Option<Price>,
+    /// Prompts above this many tokens cost the other price, or nobody knows how much.
+    pub long: Option<(u64, Option<Price>)>,
+}
+
+impl Tariff {
+    /// What `usage` costs; `None` where that is not known.
+    #[must_use]
+    pub fn cost(&self, usage: &Usage) -> Cost {
+        let price = match self.long {
+            Some((above, price)) if usage.context_tokens() > above => price,
+            _ => self.price,
+        };
+        price.map(|price| price.of(usage))
+    }
 }
 
 /// The table of known models.
@@ -58,7 +94,7 @@ pub struct PriceTable {
 }
 
 impl KnownModel {
-    /// Its prices.
+    /// Its prices for prompts of usual length.
     #[must_use]
     pub fn price(&self) -> Price {
         Price {
@@ -67,6 +103,20 @@ impl KnownModel {
             cache_read: self.cache_read.unwrap_or(self.input),
             cache_write: self.cache_write.unwrap_or(self.input),
         }
+    }
+
+    /// Its prices at `now_ms`.
+    #[must_use]
+    pub fn tariff(&self, now_ms: i64) -> Tariff {
+        if self.valid_until_ms.is_some_and(|until| now_ms >= until) {
+            return Tariff::default();
+        }
+        let unknown = self.known_up_to_tokens.map(|above| (above, None));
+        let long = self.long.map(|long| {
+            let LongPrice { above_tokens, input, output, cache_read, cache_write } = long;
+            (above_tokens, Some(Price { input, output, cache_read, cache_write }))
+        });
+        Tariff { price: Some(self.price()), long: long.or(unknown) }
     }
 }
 
@@ -94,19 +144,26 @@ pub fn table() -> &'static PriceTable {
     })
 }
 
-/// What is known of the model `name`: price and context window.
+/// What is known of the model `name` at `now_ms`: prices and context window.
 #[must_use]
-pub fn look_up(name: &str, overrides: &BTreeMap<String, PriceOverride>) -> (Option<Price>, Option<u64>) {
+pub fn look_up(
+    name: &str,
+    overrides: &BTreeMap<String, PriceOverride>,
+    now_ms: i64,
+) -> (Tariff, Option<u64>) {
     // The chat wire reaches the same models at the same prices.
     let listed = name.strip_prefix("openai-chat/").map(|model| format!("openai/{model}"));
     let listed = listed.as_deref().unwrap_or(name);
     let known =
         longest(table().models.iter().filter(|model| names(&model.name, listed)), |model| model.name.len());
     let set = longest(overrides.iter().filter(|(key, _)| names(key, name)), |(key, _)| key.len());
-    let price = set.map(|(_, set)| set.price()).or_else(|| known.map(KnownModel::price));
-    let context =
-        set.and_then(|(_, set)| set.context_tokens).or_else(|| known.map(|model| model.context_tokens));
-    (price, context)
+    let tariff = match (set, known) {
+        (Some((_, set)), _) => Tariff { price: Some(set.price()), long: None },
+        (None, Some(known)) => known.tariff(now_ms),
+        (None, None) => Tariff::default(),
+    };
+    let set_context = set.and_then(|(_, set)| set.context_tokens);
+    (tariff, set_context.or_else(|| known.map(|model| model.context_tokens)))
 }
 
 fn longest<T>(found: impl Iterator<Item = T>, length: impl Fn(&T) -> usize) -> Option<T> {

@@ -17,7 +17,7 @@ use crate::price_table::{self, table};
 use crate::probe::{self, FoundServer, LocalServer, usual_servers};
 use crate::scripted::{Scenario, ScriptedModel};
 use crate::stories;
-use crate::wire::{Shared, WireModel, wire_of};
+use crate::wire::{Asking, Shared, WireModel, wire_of};
 
 /// Models whose window is not known are taken to have this one.
 const CAUTIOUS_CONTEXT_TOKENS: u64 = 32_768;
@@ -74,12 +74,17 @@ impl Registry {
             return self.open_script(name, model);
         }
         let place = self.place(provider).ok_or_else(|| self.unknown(name))??;
-        let (price, context_tokens) = price_table::look_up(name, &self.config.prices);
+        let (tariff, context_tokens) = price_table::look_up(name, &self.config.prices, self.ambient.now_ms());
         let context_tokens = context_tokens.unwrap_or_else(|| guessed_context_tokens(&place, model));
-        let info = ModelInfo { name: name.to_owned(), scripted: false, context_tokens, price };
+        let info = ModelInfo { name: name.to_owned(), scripted: false, context_tokens, price: tariff.price };
         let wire = wire_of(place.wire, model, &place.base_url, place.thinking_tokens);
         let peer = Peer { provider: place.provider, model: model.to_owned(), key: place.key };
-        Ok(Arc::new(WireModel::new(info, peer, wire, &place.base_url, self.shared())))
+        Ok(Arc::new(WireModel::new(
+            info,
+            peer,
+            Asking { wire, tariff, shared: self.shared() },
+            &place.base_url,
+        )))
     }
 
     /// The models of our table for which there is a key, and the built-in stories.
@@ -98,12 +103,13 @@ impl Registry {
             }
             let of_provider = |name: &str| name.split_once('/').is_some_and(|(before, _)| before == provider);
             for known in table().models.iter().filter(|known| of_provider(&known.name)) {
-                let (price, context) = price_table::look_up(&known.name, &self.config.prices);
+                let (tariff, context) =
+                    price_table::look_up(&known.name, &self.config.prices, self.ambient.now_ms());
                 models.push(ModelInfo {
                     name: known.name.clone(),
                     scripted: false,
                     context_tokens: context.unwrap_or(known.context_tokens),
-                    price,
+                    price: tariff.price,
                 });
             }
         }

@@ -14,6 +14,35 @@ fn the_table_reads_and_its_prices_are_plausible() {
     }
 }
 
+/// 2026-11-21.
+const NOW_MS: i64 = 1_795_219_200_000;
+
+fn look_up(name: &str, overrides: &BTreeMap<String, PriceOverride>) -> (Option<Price>, Option<u64>) {
+    let (tariff, context_tokens) = super::look_up(name, overrides, NOW_MS);
+    (tariff.price, context_tokens)
+}
+
+fn cost(name: &str, now_ms: i64, input_tokens: u64) -> Cost {
+    let usage = Usage { input_tokens, output_tokens: 1_000_000, ..Usage::default() };
+    super::look_up(name, &BTreeMap::new(), now_ms).0.cost(&usage)
+}
+
+#[test]
+fn long_prompts_cost_what_the_table_says_or_what_nobody_knows() {
+    let pro = "gemini/gemini-2.5-pro";
+    assert_eq!(cost(pro, NOW_MS, 200_000), Some(domain::Micros(250_000 + 10_000_000)));
+    assert_eq!(cost(pro, NOW_MS, 200_001), Some(domain::Micros(500_003 + 15_000_000)));
+    assert!(cost("openai/gpt-6-sol", NOW_MS, 272_000).is_some());
+    assert_eq!(cost("openai/gpt-6-sol", NOW_MS, 272_001), None);
+}
+
+#[test]
+fn a_price_that_is_announced_to_end_is_not_known_afterwards() {
+    let new_year_ms = 1_798_761_600_000;
+    assert!(cost("gemini/gemini-3.8-flash", new_year_ms - 1, 1).is_some());
+    assert_eq!(cost("gemini/gemini-3.8-flash", new_year_ms, 1), None);
+}
+
 #[test]
 fn dated_names_have_the_price_of_their_model_and_others_have_none() {
     let none = BTreeMap::new();

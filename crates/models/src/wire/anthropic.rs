@@ -17,11 +17,19 @@ const MARKER: &str = r#","cache_control":{"type":"ephemeral"}"#;
 /// `}]}` ends every message.
 const MARKER_BEFORE_END: usize = 3;
 
+/// Models of this generation and later refuse thinking that stands behind a changed beginning (a compacted
+/// one) unless they are told to leave it out.
+const BINDS_THINKING: (u32, u32) = (5, 1);
+/// What a request has to say to tell them.
+const BINDING_BETA: &str = "thinking-binding-controls-2026-08-01";
+
 /// The wire.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Anthropic {
+    /// The model's generation: `(4, 5)`.
+    generation: (u32, u32),
     /// Thinking is switched on with this many tokens.
-    pub(crate) thinking_tokens: Option<u32>,
+    thinking_tokens: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -71,6 +79,9 @@ impl Wire for Anthropic {
     fn headers(&self, key: Option<&str>) -> Vec<(&'static str, String)> {
         let mut headers = vec![("anthropic-version", "2023-06-01".to_owned())];
         headers.extend(key.map(|key| ("x-api-key", key.to_owned())));
+        if self.generation >= BINDS_THINKING {
+            headers.push(("anthropic-beta", BINDING_BETA.to_owned()));
+        }
         headers
     }
 
@@ -80,11 +91,9 @@ impl Wire for Anthropic {
         let system = &*request.system;
         let head = Head {
             model,
-            max_tokens: self.max_tokens(model, request),
+            max_tokens: self.max_tokens(request),
             stream: true,
-            thinking: self
-                .thinking_tokens
-                .map(|budget| json!({ "type": "enabled", "budget_tokens": budget })),
+            thinking: self.thinking(),
             tools: request.tools.iter().enumerate().map(tool).collect(),
             system: (!system.is_empty())
                 .then(|| json!({ "type": "text", "text": system, "cache_control": ephemeral() }))
@@ -129,19 +138,43 @@ impl Wire for Anthropic {
 }
 
 impl Anthropic {
-    /// What the model's generation allows; thinking counts.
-    fn max_tokens(&self, model: &str, request: &Request) -> u32 {
-        let default = if model.contains("claude-3-haiku") || model.contains("claude-3-opus") {
-            4_096
-        } else if model.contains("claude-3-") && !model.contains("claude-3-7") {
-            8_192
-        } else {
-            32_000
-        };
-        let wanted = request.max_output_tokens.unwrap_or(default);
-        wanted
-            .saturating_add(self.thinking_tokens.filter(|_| request.max_output_tokens.is_some()).unwrap_or(0))
+    pub(crate) fn new(model: &str, thinking_tokens: Option<u32>) -> Self {
+        Self { generation: generation(model), thinking_tokens }
     }
+
+    /// Newer models think by themselves and are asked to show it; older ones think where configured.
+    fn thinking(&self) -> Option<Value> {
+        if self.generation >= BINDS_THINKING {
+            let binding = json!({ "prefix_mismatch_behavior": "drop_block" });
+            return Some(json!({ "type": "adaptive", "display": "summarized", "block_binding": binding }));
+        }
+        let budget = self.thinking_tokens;
+        match self.generation {
+            (5.., _) => Some(json!({ "type": "adaptive", "display": "summarized" })),
+            (4, 6..) => budget.map(|_| json!({ "type": "adaptive" })),
+            _ => budget.map(|budget| json!({ "type": "enabled", "budget_tokens": budget })),
+        }
+    }
+
+    /// What the model's generation allows; thinking counts.
+    fn max_tokens(&self, request: &Request) -> u32 {
+        let default = match self.generation {
+            (5.., _) => 64_000,
+            (4, _) | (3, 7..) => 32_000,
+            (3, 5..) => 8_192,
+            _ => 4_096,
+        };
+        let thinking = self.thinking_tokens.filter(|_| request.max_output_tokens.is_some());
+        request.max_output_tokens.unwrap_or(default).saturating_add(thinking.unwrap_or(0))
+    }
+}
+
+/// `claude-opus-4-5-20251101` is (4, 5), `claude-3-7-sonnet` is (3, 7), `claude-sonnet-5` is (5, 0). A name
+/// without a number is taken for one of generation 4.
+fn generation(model: &str) -> (u32, u32) {
+    let mut numbers =
+        model.split(['-', '@']).filter(|part| part.len() <= 2).filter_map(|part| part.parse::<u32>().ok());
+    (numbers.next().unwrap_or(4), numbers.next().unwrap_or(0))
 }
 
 fn tool(tool: &crate::model::ToolSpec, is_last: bool) -> Tool<'_> {

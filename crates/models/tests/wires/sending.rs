@@ -88,6 +88,42 @@ async fn the_anthropic_wire_marks_tools_system_and_the_last_two_messages_for_the
 }
 
 #[tokio::test]
+async fn claude_is_asked_to_think_as_its_generation_does() {
+    let shown = json!({"type": "adaptive", "display": "summarized"});
+    let mut bound = shown.clone();
+    bound["block_binding"] = json!({"prefix_mismatch_behavior": "drop_block"});
+    let cases = [
+        ("claude-3-5-haiku-20241022", 8_192, None, Some(json!({"type": "enabled", "budget_tokens": 2000}))),
+        ("claude-sonnet-4-20250514", 32_000, None, Some(json!({"type": "enabled", "budget_tokens": 2000}))),
+        ("claude-opus-4-8", 32_000, None, Some(json!({"type": "adaptive"}))),
+        ("claude-sonnet-5", 64_000, Some(shown.clone()), Some(shown)),
+        ("claude-opus-5-5", 64_000, Some(bound.clone()), Some(bound)),
+    ];
+    for (model, max_tokens, by_itself, configured) in cases {
+        for (thinking_tokens, wanted) in [(None, by_itself), (Some(2000), configured)] {
+            let server = Server::start([Reply::stream(&words("anthropic", "fine"))]).await;
+            let mut config = config(&server);
+            config.anthropic.thinking_tokens = thinking_tokens;
+            let (ambient, clock) = Ambient::mock(1);
+            let opened = Registry::new(config, ambient).unwrap().open(&format!("anthropic/{model}")).unwrap();
+            ask_model(&*opened, &clock, &hello()).await.answer.unwrap();
+            let body = server.bodies().remove(0);
+            assert_eq!(
+                (body.get("thinking"), &body["max_tokens"]),
+                (wanted.as_ref(), &json!(max_tokens)),
+                "{model}"
+            );
+            let has_beta = server.asked()[0].headers.contains("anthropic-beta: thinking-binding-controls");
+            assert_eq!(
+                has_beta,
+                wanted.is_some_and(|wanted| wanted.get("block_binding").is_some()),
+                "{model}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
 async fn openai_keeps_nothing_and_is_given_the_cache_key() {
     let body = sent("openai/gpt-5", &hello()).await;
     assert_eq!(body["store"], false);
