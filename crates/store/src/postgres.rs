@@ -119,6 +119,13 @@ impl Postgres {
     }
 }
 
+/// A store that nobody holds any more does not listen either.
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.tasks.stopping().cancel();
+    }
+}
+
 /// How one try ended.
 enum Tried<T, E> {
     Done(Result<T, E>),
@@ -165,14 +172,14 @@ impl Shared {
             Ok(Err(_)) => Err(StoreError::internal("run a write", "the change panicked").into()),
             Err(_) => Err(StoreError::TimedOut.into()),
         };
-        let Tx { connection: Connection::Postgres(transaction), topics, ended, again, .. } = tx else {
+        let Tx { connection: Connection::Postgres(transaction), topics, failed, again, .. } = tx else {
             return Tried::Done(Err(StoreError::Unavailable.into()));
         };
-        if again || ended.is_some() || result.is_err() {
+        if again || failed.is_some() || result.is_err() {
             if let Err(error) = transaction.rollback().await {
                 tracing::debug!(error = %error, "a rollback did not reach the database");
             }
-            return match (result, ended) {
+            return match (result, failed) {
                 (_, Some(error)) if again => Tried::Lost(error),
                 _ if again => Tried::Lost(StoreError::Conflict { what: "the same rows" }),
                 (Ok(_), Some(error)) => Tried::Done(Err(error.into())),

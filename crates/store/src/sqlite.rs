@@ -101,9 +101,9 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(Duration::from_secs(5))
         .foreign_keys(true)
-        // 16 MiB, in KiB and negative by SQLite's convention.
-        .pragma("cache_size", "-16384")
-        .pragma("mmap_size", "268435456")
+        // 4 MiB for each connection, in KiB and negative by SQLite's convention. The file is not mapped: a disk
+        // that fails would be a signal then and not an error.
+        .pragma("cache_size", "-4096")
         .pragma("temp_store", "memory")
         // A checkpoint runs beside the writes, on a connection of its own.
         .pragma("wal_autocheckpoint", "0")

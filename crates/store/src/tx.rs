@@ -11,13 +11,15 @@ use crate::value::Value;
 
 /// A transaction. Everything done through it becomes durable together, or not at all.
 ///
-/// A closure that holds one awaits nothing else: on SQLite all writers wait for it.
+/// A closure that holds one awaits nothing else: on SQLite all writers wait for it. A statement that fails ends
+/// the change on both databases: its error comes back from every later statement, and nothing is kept.
 pub struct Tx {
     pub(crate) connection: Connection,
     /// Topics that are woken after the commit.
     pub(crate) topics: Vec<String>,
-    /// What ended the transaction early: a full disk rolls all of it back, whatever the closure does then.
-    pub(crate) ended: Option<StoreError>,
+    /// The first error of a statement. It ends the change, whatever the closure does then: Postgres takes no
+    /// further statement, and SQLite shall not differ.
+    pub(crate) failed: Option<StoreError>,
     /// What SQLite still has to be told before the next statement; it goes along with that, since each trip to
     /// the database's thread costs as much as a statement.
     pub(crate) before: Before,
@@ -58,7 +60,7 @@ impl Tx {
         Self {
             connection,
             topics: Vec::new(),
-            ended: None,
+            failed: None,
             before: Before::Nothing,
             touched: false,
             again: false,
@@ -171,7 +173,7 @@ impl Tx {
 
     /// The text that SQLite is given for a statement.
     fn start(&mut self, sql: Sql) -> Result<SqlStr, StoreError> {
-        if let Some(error) = &self.ended {
+        if let Some(error) = &self.failed {
             return Err(error.clone());
         }
         self.touched = true;
@@ -195,9 +197,7 @@ impl Tx {
         // A transaction whose connection is gone is gone as a whole.
         let lost = matches!(error, StoreError::Unavailable);
         self.again |= lost && matches!(self.connection, Connection::Postgres(_));
-        if error.ends_transaction() {
-            self.ended = Some(error.clone());
-        }
+        self.failed.get_or_insert(error.clone());
         error
     }
 }

@@ -174,8 +174,10 @@ impl Writer {
         let ended = self.run_job(job.as_mut()).await;
         let touched = std::mem::replace(&mut self.tx.touched, false);
         self.tx.before = Before::Nothing;
+        let failed = self.tx.failed.take();
+        let dropped = failed.as_ref().is_some_and(StoreError::ends_transaction);
 
-        let Some(error) = why_not_kept(&ended, &self.tx) else {
+        let Some(error) = why_not_kept(&ended, failed) else {
             batch.kept.push(job);
             if touched {
                 batch.before = match batch.before {
@@ -191,7 +193,7 @@ impl Writer {
         } else if batch.before == Before::Begin {
             self.rollback().await;
             job.finish(Err(error));
-        } else if self.tx.execute("rollback to change", &[]).await.is_ok() {
+        } else if !dropped && self.tx.execute("rollback to change", &[]).await.is_ok() {
             // The savepoint stays and is the next change's.
             batch.before = Before::Nothing;
             job.finish(Err(error));
@@ -228,21 +230,19 @@ impl Writer {
 
     /// Ends the transaction, where the database has not done so by itself.
     async fn rollback(&mut self) {
-        self.tx.ended = None;
+        self.tx.failed = None;
         if let Err(error) = self.tx.execute("rollback", &[]).await {
             tracing::debug!(error = %error, "the database had rolled back by itself");
         }
-        self.tx.ended = None;
+        self.tx.failed = None;
     }
 }
 
 /// Why a change is not kept; its caller gets its own error where it has returned one.
-fn why_not_kept(ended: &Ended, tx: &Tx) -> Option<StoreError> {
-    if let Some(error) = &tx.ended {
-        return Some(error.clone());
-    }
+fn why_not_kept(ended: &Ended, failed: Option<StoreError>) -> Option<StoreError> {
     match ended {
-        Ended::Kept => None,
+        Ended::Kept => failed,
+        Ended::RolledBack | Ended::Panicked | Ended::TimedOut if failed.is_some() => failed,
         Ended::RolledBack => Some(StoreError::internal("run a write", "the change returned an error")),
         Ended::Panicked => Some(StoreError::internal("run a write", "the change panicked")),
         Ended::TimedOut => Some(StoreError::TimedOut),

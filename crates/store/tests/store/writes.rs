@@ -114,18 +114,26 @@ async fn a_caller_that_goes_away_does_not_leave_half_a_change() {
 }
 
 #[tokio::test]
-async fn a_row_that_is_there_already_is_a_conflict_and_the_transaction_goes_on_without_it() {
+async fn a_statement_that_fails_ends_the_change_even_if_the_closure_goes_on() {
     each(async |store| {
         let insert = "insert into meta (name, value) values ($1, $2)";
-        let twice = store
-            .write(move |tx| {
-                Box::pin(async move {
-                    tx.execute(insert, &["color".into(), "red".into()]).await?;
-                    tx.execute(insert, &["color".into(), "blue".into()]).await
-                })
+        // Others of the same batch are kept.
+        let before = append(&store, "1".to_owned(), Ends::Well);
+        let after = append(&store, "2".to_owned(), Ends::Well);
+        let twice = store.write(move |tx| {
+            Box::pin(async move {
+                tx.execute(insert, &["color".into(), "red".into()]).await?;
+                let again = tx.execute(insert, &["color".into(), "blue".into()]).await;
+                assert!(matches!(again, Err(StoreError::Conflict { .. })), "{again:?}");
+                let later = tx.execute("delete from meta where name = 'none'", &[]).await;
+                assert!(matches!(later, Err(StoreError::Conflict { .. })), "{later:?}");
+                Ok::<_, StoreError>(())
             })
-            .await;
+        });
+        let (before, twice, after) = futures_util::future::join3(before, twice, after).await;
+        assert_eq!((before.is_ok(), after.is_ok()), (true, true));
         assert!(matches!(twice, Err(StoreError::Conflict { .. })), "{twice:?}");
+        assert_eq!(store.head(ORG, "run/x").await?, 2);
         let color = store
             .fetch_optional("select value from meta where name = $1", &["color".into()], |row| row.text(0))
             .await?;
