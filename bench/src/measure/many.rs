@@ -85,9 +85,7 @@ fn start_server(data: &Path, model: &Model, log: &Path) -> Result<Server, String
     let port = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
     let port = port.map_err(|error| format!("no free port: {error}"))?.port();
     let mut command = product::with_model(data, model)?;
-    command
-        .args(["up", "--listen", &format!("127.0.0.1:{port}")])
-        .env("JOURNEYMAN_MAX_RUNS", RUNS.to_string());
+    command.args(["up", "--listen", &format!("127.0.0.1:{port}")]);
     command.stdout(Stdio::null()).stderr(product::create(log)?);
     let child = command.spawn().map_err(|error| format!("cannot start the server: {error}"))?;
     let server = Server(child);

@@ -37,3 +37,8 @@ fn a_new_crate_must_be_put_in_the_table() {
     assert_eq!(told.len(), 1);
     assert!(told[0].contains("`utils` is not in the table"), "{told:?}");
 }
+
+#[test]
+fn tests_may_use_their_own_crate_with_other_features() {
+    assert_eq!(check(&workspace("sandbox", "sandbox", Some("dev"))), Vec::<String>::new());
+}
