@@ -14,12 +14,14 @@ export interface Reader {
   live?(message: LiveMessage): void;
   /** The server does not know the numbers we hold. */
   restarted?(): void;
+  /** The stream cannot be followed, and why. */
+  refused?(code: string, detail: string): void;
 }
 
 interface ServerMessage {
   event?: Envelope;
   live?: LiveMessage;
-  caught_up?: { stream: string; head: number };
+  caught_up?: { stream: string; head: number; epoch?: string };
   error?: { stream?: string | null; code: string; detail: string };
   pong?: number;
 }
@@ -40,6 +42,8 @@ const BACKOFF_MS = [250, 500, 1_000, 2_000, 4_000, 8_000];
 export class Socket {
   private wire: WebSocket | null = null;
   private readonly readers = new Map<string, Set<Reader>>();
+  /** The server's epoch, as it last told it: numbers from another one mean nothing. */
+  private epoch: string | null = null;
   private tries = 0;
   private heardAtMs = 0;
   private timer: ReturnType<typeof setInterval> | null = null;
@@ -105,7 +109,7 @@ export class Socket {
     const readers = [...(this.readers.get(stream) ?? [])];
     for (const reader of readers) reader.asked?.();
     const after = Math.min(...readers.map((reader) => reader.after()));
-    this.send({ subscribe: { stream, after } });
+    this.send({ subscribe: { stream, after, ...(this.epoch === null ? {} : { epoch: this.epoch }) } });
   }
 
   private send(message: unknown): void {
@@ -127,8 +131,19 @@ export class Socket {
       for (const reader of this.readers.get(stream) ?? []) reader.event(event);
     } else if (message.live) {
       for (const reader of this.readers.get(message.live.stream) ?? []) reader.live?.(message.live);
-    } else if (message.error?.stream && message.error.code === 'epoch_changed') {
-      for (const reader of this.readers.get(message.error.stream) ?? []) reader.restarted?.();
+    } else if (message.caught_up?.epoch) {
+      this.epoch = message.caught_up.epoch;
+    } else if (message.error?.stream) {
+      this.refused(message.error.stream, message.error.code, message.error.detail);
+    }
+  }
+
+  private refused(stream: string, code: string, detail: string): void {
+    const restarted = code === 'epoch_changed';
+    if (restarted) this.epoch = null;
+    for (const reader of this.readers.get(stream) ?? []) {
+      if (restarted) reader.restarted?.();
+      else reader.refused?.(code, detail);
     }
   }
 }

@@ -12,8 +12,9 @@ export type Row = { key: string; turnStart: number | null } & (
 export function rowsOf(blocks: readonly Block[], live: LiveTurn | null): Row[] {
   const rows: Row[] = [];
   let turn = 0;
+  const end = endOf(blocks);
   for (const [index, block] of blocks.entries()) {
-    if (index === blocks.length - 1 && block.kind === 'state' && isTerminal(block.state.state)) break;
+    if (index === end) continue;
     const turnStart = block.turn !== turn && block.turn > 0 ? block.turn : null;
     turn = block.turn;
     const last = rows.at(-1);
@@ -33,4 +34,11 @@ export function rowsOf(blocks: readonly Block[], live: LiveTurn | null): Row[] {
     });
   }
   return rows;
+}
+
+/** Where the run ended, unless it was asked for more since. */
+function endOf(blocks: readonly Block[]): number {
+  const end = blocks.findLastIndex((block) => block.kind === 'state' && isTerminal(block.state.state));
+  const continued = blocks.findLastIndex((block) => block.kind === 'goal');
+  return end > continued ? end : -1;
 }

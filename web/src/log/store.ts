@@ -2,7 +2,7 @@
  * One run's log, held outside React: history by pages, then the live stream, one notification a frame.
  * Duplicates are dropped by their number; a gap is filled by reading the missing page.
  */
-import { asProblem, type Problem, request } from '../api/client';
+import { asProblem, Problem, request } from '../api/client';
 import { type Socket, socket } from '../api/socket';
 import { emptyLog, type RunLog } from './blocks';
 import type { Envelope, LiveMessage } from './events';
@@ -102,6 +102,10 @@ export class RunStore {
         this.schedule();
       },
       restarted: () => void this.startOver(),
+      refused: (code, detail) => {
+        const problem = new Problem({ status: 0, code, detail });
+        this.publish({ ...this.snapshot, phase: 'error', problem });
+      },
     });
   }
 
@@ -109,6 +113,8 @@ export class RunStore {
   private async startOver(): Promise<void> {
     this.queue = [];
     this.live = [];
+    this.unsubscribe?.();
+    this.unsubscribe = null;
     this.snapshot = { ...this.snapshot, log: emptyLog() };
     await this.load();
   }

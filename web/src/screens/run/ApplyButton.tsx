@@ -21,12 +21,11 @@ export function ApplyButton({ run, applied }: { run: Run; applied: boolean }) {
     <div className="flex flex-col gap-2 max-w-full">
       <div className="flex flex-wrap items-center gap-2">
         <Button
-          kind="solid"
+          kind={applied ? 'line' : 'solid'}
           disabled={apply.isPending || apply.isSuccess}
           onClick={() => apply.mutate()}
-          className="self-start"
         >
-          {apply.isPending ? 'Applying' : 'Apply to my working tree'}
+          {apply.isPending ? 'Applying' : applied ? 'Apply again' : 'Apply to my working tree'}
         </Button>
         {apply.data && (
           <p role="status" className="text-sm text-ok-ink" data-applied>
@@ -34,7 +33,7 @@ export function ApplyButton({ run, applied }: { run: Run; applied: boolean }) {
             <code className="font-mono text-xs wrap-anywhere">{run.repository}</code>
           </p>
         )}
-        {applied && !apply.data && <p className="text-sm text-ink-2">Already written once.</p>}
+        {applied && !apply.data && <p className="text-sm text-ok-ink">Written to the working tree.</p>}
       </div>
       {problem && (
         <div>

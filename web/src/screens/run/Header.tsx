@@ -74,7 +74,7 @@ export function Header({ run, log, facts }: Props) {
         {facts.branch && (
           <span className="flex items-center gap-1.5 max-md:hidden min-w-0">
             <GitBranch size={13} aria-hidden="true" className="shrink-0" />
-            <code className="font-mono truncate max-w-[280px]">{facts.branch}</code>
+            <code className="font-mono truncate max-w-[420px]">{facts.branch}</code>
           </span>
         )}
         <Times run={run} />

@@ -3,7 +3,7 @@ import { useMutation, useQuery } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { request } from '../../api/client';
 import { queryClient, tokensQuery } from '../../api/queries';
-import type { NewToken, Token } from '../../api/types';
+import type { Token } from '../../api/types';
 import { Button } from '../../ui/Button';
 import { Field } from '../../ui/Field';
 import { when } from '../../ui/format';
@@ -65,7 +65,7 @@ function TokenRow({ token }: { token: Token }) {
 function Make() {
   const [name, setName] = useState('');
   const make = useMutation({
-    mutationFn: () => request<NewToken>('POST', '/v1/tokens', { body: { name: name.trim() } }),
+    mutationFn: () => request<Token>('POST', '/v1/tokens', { body: { name: name.trim() } }),
     onSuccess: () => {
       setName('');
       void refresh();
@@ -91,7 +91,7 @@ function Make() {
         </div>
       </Field>
       {make.error && <ErrorPanel compact error={make.error} title="No token was made." />}
-      {make.data && (
+      {make.data?.token && (
         <div role="status" className="rounded-md bg-ok-tint px-3 py-2 text-sm">
           <p>This is the only time that the token is shown.</p>
           <p className="flex flex-wrap items-center gap-2">
