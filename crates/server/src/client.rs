@@ -4,13 +4,14 @@
 pub(crate) mod stream;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::{Method, Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
-use runtime::{Ambient, Supervisor};
+use runtime::{Ambient, Backoff, Supervisor};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::net::UnixStream;
@@ -24,7 +25,13 @@ pub(crate) struct Client {
     socket: PathBuf,
     tasks: Supervisor,
     pub(crate) ambient: Ambient,
+    /// How long a broken stream is tried again before the owner counts as gone.
+    pub(crate) patience: Backoff,
 }
+
+/// A server may be restarted under its clients.
+const PATIENCE: Backoff =
+    Backoff { first: Duration::from_millis(100), longest: Duration::from_secs(5), tries: 10 };
 
 /// An answer, read to its end.
 #[derive(Debug)]
@@ -37,10 +44,39 @@ pub(crate) struct Answer {
     pub(crate) body: Bytes,
 }
 
+/// What is asked.
+struct Ask<'a> {
+    method: Method,
+    path: &'a str,
+    body: Option<&'a Value>,
+    /// A header of its own.
+    extra: Option<(&'static str, String)>,
+}
+
+fn idempotency(key: &str) -> (&'static str, String) {
+    ("idempotency-key", key.to_owned())
+}
+
+impl Ask<'_> {
+    fn request(self) -> Result<Request<Full<Bytes>>> {
+        let Ask { method, path, body, extra } = self;
+        let mut request = Request::builder().method(method).uri(path).header(header::HOST, "localhost");
+        if let Some((name, value)) = extra {
+            request = request.header(name, value);
+        }
+        if body.is_some() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        let bytes = body.map_or_else(Bytes::new, |body| Bytes::from(body.to_string()));
+        let bad = |error| Failure::new("bad_path", format!("{path} is not a path of the API: {error}"));
+        request.body(Full::new(bytes)).map_err(bad)
+    }
+}
+
 impl Client {
     /// A client of the owner that listens at `socket`.
     pub(crate) fn new(socket: PathBuf, tasks: Supervisor, ambient: Ambient) -> Self {
-        Self { socket, tasks, ambient }
+        Self { socket, tasks, ambient, patience: PATIENCE }
     }
 
     /// Whether somebody listens.
@@ -60,27 +96,38 @@ impl Client {
 
     /// Makes a call; an answer that tells of a problem is a failure.
     pub(crate) async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer> {
-        let answer = self.raw(method, path, body).await?;
-        if answer.status.is_success() { Ok(answer) } else { Err(problem(&answer)) }
+        // One key per command: a request is sent once, and the owner may still see it twice.
+        let extra = (method == Method::POST).then(|| idempotency(&self.new_key()));
+        self.exchange(Ask { method, path, body, extra }).await
     }
 
-    /// Makes a call and gives whatever comes back.
-    pub(crate) async fn raw(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer> {
-        let response = self.send(method, path, body, None).await?;
-        let (head, body) = response.into_parts();
+    /// Asks for something to be made: once, however often it is asked with this key.
+    pub(crate) async fn post_once<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &Value,
+        key: &str,
+    ) -> Result<T> {
+        let ask = Ask { method: Method::POST, path, body: Some(body), extra: Some(idempotency(key)) };
+        parse(&self.exchange(ask).await?)
+    }
+
+    /// A key that no other request has.
+    pub(crate) fn new_key(&self) -> String {
+        self.ambient.uuid().simple().to_string()
+    }
+
+    async fn exchange(&self, ask: Ask<'_>) -> Result<Answer> {
+        let (head, body) = self.send(ask).await?.into_parts();
         let media_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let media_type = media_type.unwrap_or_default().to_owned();
         let body = body.collect().await.map_err(|error| self.unreachable(&error))?.to_bytes();
-        Ok(Answer { status: head.status, media_type, body })
+        let answer = Answer { status: head.status, media_type, body };
+        if answer.status.is_success() { Ok(answer) } else { Err(problem(&answer)) }
     }
 
-    async fn send(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-        last_event: Option<&str>,
-    ) -> Result<Response<Incoming>> {
+    async fn send(&self, ask: Ask<'_>) -> Result<Response<Incoming>> {
+        let request = ask.request()?;
         let stream = UnixStream::connect(&self.socket).await.map_err(|error| self.unreachable(&error))?;
         let handshake = http1::handshake(TokioIo::new(stream)).await;
         let (mut sender, connection) = handshake.map_err(|error| self.unreachable(&error))?;
@@ -89,34 +136,7 @@ impl Client {
                 tracing::debug!(%error, "a connection to the owner ended");
             }
         });
-        let request = self.request(method, path, body, last_event)?;
         sender.send_request(request).await.map_err(|error| self.unreachable(&error))
-    }
-
-    fn request(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-        last_event: Option<&str>,
-    ) -> Result<Request<Full<Bytes>>> {
-        let mut request = Request::builder().method(&method).uri(path).header(header::HOST, "localhost");
-        if method == Method::POST {
-            // One key per command: a request is sent once, and the owner may still see it twice.
-            request = request.header("idempotency-key", self.ambient.uuid().simple().to_string());
-        }
-        if let Some(last) = last_event {
-            request = request.header("last-event-id", last);
-        }
-        let bytes = match body {
-            Some(body) => {
-                request = request.header(header::CONTENT_TYPE, "application/json");
-                Bytes::from(body.to_string())
-            }
-            None => Bytes::new(),
-        };
-        let bad = |error| Failure::new("bad_path", format!("{path} is not a path of the API: {error}"));
-        request.body(Full::new(bytes)).map_err(bad)
     }
 
     pub(crate) fn unreachable(&self, error: &dyn std::error::Error) -> Failure {

@@ -37,7 +37,7 @@ pub(crate) async fn execute(cli: Cli, env: Env) -> Exit {
 
 async fn dispatch(context: &Context, command: Option<Command>) -> Result<Exit> {
     match command {
-        None => Box::pin(context.with(&[Role::Api], health::welcome)).await,
+        None => Box::pin(context.with(&[Role::Api], async |session| health::welcome(session).await)).await,
         Some(Command::Up(args)) => Box::pin(up::up(context, args)).await,
         Some(Command::Demo(args)) => Box::pin(start::demo(context, args)).await,
         Some(Command::Do(args)) => Box::pin(start::work(context, args)).await,
@@ -58,8 +58,12 @@ async fn dispatch(context: &Context, command: Option<Command>) -> Result<Exit> {
         Some(Command::Project(command)) => Box::pin(setup::project(context, command)).await,
         Some(Command::Connect(args)) => Box::pin(models::connect(context, args)).await,
         Some(Command::Model(command)) => Box::pin(models::model(context, command)).await,
-        Some(Command::Doctor) => Box::pin(context.with(&[Role::Api], health::doctor)).await,
-        Some(Command::Status) => Box::pin(context.with(&[Role::Api], health::status)).await,
+        Some(Command::Doctor) => {
+            Box::pin(context.with(&[Role::Api], async |session| health::doctor(session).await)).await
+        }
+        Some(Command::Status) => {
+            Box::pin(context.with(&[Role::Api], async |session| health::status(session).await)).await
+        }
         Some(Command::Api(args)) => Box::pin(reference::api(context, args)).await,
         // Answered before, without an owner.
         Some(Command::Completion(_) | Command::Explain(_) | Command::Help(_)) => Ok(Exit::Ok),
@@ -68,9 +72,13 @@ async fn dispatch(context: &Context, command: Option<Command>) -> Result<Exit> {
 
 impl Context {
     /// Does something with a connection to the owner, or as the owner with `roles`, and lets go of it.
-    async fn with(&self, roles: &[Role], work: impl AsyncFnOnce(&Session) -> Result<Exit>) -> Result<Exit> {
-        let session = self.session(roles).await?;
-        let done = work(&session).await;
+    async fn with(
+        &self,
+        roles: &[Role],
+        work: impl AsyncFnOnce(&mut Session) -> Result<Exit>,
+    ) -> Result<Exit> {
+        let mut session = self.session(roles).await?;
+        let done = work(&mut session).await;
         session.close().await;
         done
     }

@@ -13,7 +13,7 @@ use runs::view::RunView;
 use serde_json::{Value, json};
 
 use crate::client::stream::{Events, Item};
-use crate::error::Result;
+use crate::error::{Failure, Result};
 use crate::render::status::{PLAIN_AFTER, REDRAW_AFTER, Status};
 use crate::render::{self, Renderer};
 use crate::session::Session;
@@ -22,6 +22,9 @@ use ask::{Asked, Keyboard};
 
 /// A run that sleeps longer than this is not waited for.
 const WAIT_FOR_SLEEP: Duration = Duration::from_secs(10 * 60);
+
+/// The code of what goes wrong when the owner is not there any more.
+pub(crate) const OWNER_GONE: &str = "server_unreachable";
 
 /// Where the lines of a log go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +63,10 @@ pub(crate) struct Followed {
     pub(crate) refused: Vec<Value>,
     /// Whether the person pressed Ctrl-C.
     pub(crate) interrupted: bool,
+    /// The last event that was shown.
+    pub(crate) seen: i64,
+    /// Why there is no more to follow, where the owner has gone.
+    pub(crate) lost: Option<Failure>,
 }
 
 /// Follows `run` until it ends or waits for something that nobody here can give.
@@ -123,36 +130,39 @@ impl Follower<'_> {
             if self.halt.is_some_and(|halt| self.seen >= halt) {
                 self.halt = None;
                 if self.at_halt().await? {
-                    return Ok(self.finish());
+                    return Ok(self.finish(None));
                 }
             }
             let tick = self.session.context.ambient.sleep(self.tick());
             tokio::select! {
-                item = self.events.next() => match item? {
-                    Item::Event(envelope) => self.take(envelope).await?,
-                    Item::Live(kind, data) => self.live(&kind, data),
+                item = self.events.next() => match item {
+                    Ok(Item::Event(envelope)) => self.take(envelope).await?,
+                    Ok(Item::Live(kind, data)) => self.live(&kind, data),
+                    Err(failure) if failure.code == OWNER_GONE => return Ok(self.finish(Some(failure))),
+                    Err(failure) => return Err(failure),
                 },
                 hard = self.signals.next() => {
                     if hard || self.interrupt().await? {
-                        return Ok(self.finish());
+                        return Ok(self.finish(None));
                     }
                 }
                 line = self.keyboard.line() => {
                     if self.typed(line).await? {
-                        return Ok(self.finish());
+                        return Ok(self.finish(None));
                     }
                 }
                 () = tick => self.draw(),
             }
             if crate::output::nobody_reads() && !self.session.in_process() {
-                return Ok(self.finish());
+                return Ok(self.finish(None));
             }
         }
     }
 
-    fn finish(self) -> Followed {
+    fn finish(self, lost: Option<Failure>) -> Followed {
         self.session.output().redraw("");
-        Followed { run: self.run, refused: self.refused, interrupted: self.interrupts > 0 }
+        let interrupted = self.interrupts > 0;
+        Followed { run: self.run, refused: self.refused, interrupted, seen: self.seen, lost }
     }
 
     async fn take(&mut self, envelope: Envelope) -> Result<()> {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use models::scripted::Pace;
-use runtime::{Ambient, Env, Supervisor};
+use runtime::{Ambient, Backoff, Env, Supervisor};
 
 use crate::cli::Global;
 use crate::client::Client;
@@ -19,6 +19,10 @@ use crate::owner::{Owned, OwnerSpec};
 /// An owner that starts is given this long until it answers.
 const OWNER_STARTS_WITHIN: Duration = Duration::from_secs(15);
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(20);
+
+/// A command that owns the folder is not started again under its clients.
+const SHORT_PATIENCE: Backoff =
+    Backoff { first: Duration::from_millis(50), longest: Duration::from_millis(100), tries: 3 };
 
 /// What every command is given.
 #[derive(Clone)]
@@ -76,7 +80,10 @@ impl Context {
                     return Ok(Session { client, context, owner: OwnedBy::Us(Box::new(owner)) });
                 }
                 Ownership::Theirs(Some(owner)) => {
-                    let client = context.client(&owner.socket);
+                    let mut client = context.client(&owner.socket);
+                    if owner.in_process {
+                        client.patience = SHORT_PATIENCE;
+                    }
                     if client.answers().await {
                         return Ok(Session { client, context, owner: OwnedBy::Other(owner) });
                     }
@@ -133,6 +140,21 @@ impl Session {
             OwnedBy::Us(_) => None,
             OwnedBy::Other(owner) => Some(owner),
         }
+    }
+
+    /// After the owner has gone: where it was a command that ended with its own run, reaches whoever owns the
+    /// folder now, or becomes the owner, so that our run goes on. Returns whether it did.
+    ///
+    /// # Errors
+    ///
+    /// Where that does not work either.
+    pub(crate) async fn take_over(&mut self) -> Result<bool> {
+        if !matches!(&self.owner, OwnedBy::Other(owner) if owner.in_process) {
+            return Ok(false);
+        }
+        tracing::info!("the command that owned the data folder has ended");
+        *self = self.context.session(&Role::ALL).await?;
+        Ok(true)
     }
 
     /// How the command speaks.

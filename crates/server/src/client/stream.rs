@@ -6,15 +6,10 @@ use domain::event::Envelope;
 use http_body_util::BodyExt;
 use hyper::Method;
 use hyper::body::{Bytes, Incoming};
-use runtime::Backoff;
 use serde_json::Value;
 
-use super::{Answer, Client, problem};
+use super::{Answer, Ask, Client, problem};
 use crate::error::{Failure, Result};
-
-/// How long a broken stream is tried again before the server counts as gone.
-const PATIENCE: Backoff =
-    Backoff { first: Duration::from_millis(100), longest: Duration::from_secs(5), tries: 10 };
 
 /// The server sends something at least every 15 s; silence for three times as long means that it hangs.
 const SILENCE_LIMIT: Duration = Duration::from_secs(45);
@@ -97,7 +92,8 @@ impl Events {
 
     async fn open(&self) -> Result<Incoming, Broken> {
         let path = format!("/v1/events?stream={}&after={}", self.stream, self.after);
-        let response = self.client.send(Method::GET, &path, None, self.last_id.as_deref()).await;
+        let extra = self.last_id.clone().map(|id| ("last-event-id", id));
+        let response = self.client.send(Ask { method: Method::GET, path: &path, body: None, extra }).await;
         let response = response.map_err(Broken::ForNow)?;
         let status = response.status();
         if status.is_success() {
@@ -111,7 +107,7 @@ impl Events {
     async fn wait_or(&mut self, failure: Failure) -> Result<()> {
         self.body = None;
         self.failed += 1;
-        let Some(wait) = PATIENCE.wait_after(self.failed, &*self.client.ambient.random) else {
+        let Some(wait) = self.client.patience.wait_after(self.failed, &*self.client.ambient.random) else {
             return Err(failure);
         };
         self.client.ambient.sleep(wait).await;

@@ -34,6 +34,9 @@ pub(super) async fn watch(context: &Context, args: WatchArgs) -> Result<Exit> {
                 answer_as_recommended: false,
             };
             let followed = Box::pin(follow::follow(session, run, manner)).await?;
+            if let Some(failure) = followed.lost {
+                return Err(failure.fix(format!("journeyman resume {}", followed.run.number)));
+            }
             if args.no_follow {
                 return Ok(Exit::Ok);
             }

@@ -7,6 +7,7 @@ use domain::event::Attended;
 use models::scripted::Pace;
 use serde_json::{Map, Value, json};
 
+use super::runs::path_of;
 use super::up::read_stdin;
 use crate::cli::run::{DoArgs, FollowArgs, Guards, LimitArgs};
 use crate::cli::setup::{DemoArgs, UpArgs};
@@ -24,13 +25,24 @@ pub(super) async fn work(context: &Context, args: DoArgs) -> Result<Exit> {
             must_outlive_us(session, args.follow)?;
             let attended = attended(session);
             let body = request(&args, &goal, attended, context)?;
-            let run: RunView = match session.client.post("/v1/runs", &body).await {
+            let run = match create(session, &body).await {
                 Ok(run) => run,
                 Err(failure) => return Err(about_key(session, &args, failure).await),
             };
             follow_new(session, run, args.follow).await
         })
         .await
+}
+
+/// Asks for the run, again where the owner was about to end.
+async fn create(session: &mut Session, body: &Value) -> Result<RunView> {
+    let key = session.client.new_key();
+    loop {
+        match session.client.post_once("/v1/runs", body, &key).await {
+            Err(failure) if failure.code == follow::OWNER_GONE && session.take_over().await? => {}
+            asked => return asked,
+        }
+    }
 }
 
 /// Whether somebody can be asked: a server's page, or a terminal.
@@ -48,7 +60,7 @@ pub(super) fn must_outlive_us(session: &Session, follow: FollowArgs) -> Result<(
 }
 
 /// Says which run it is, and follows it unless it was asked to be left alone.
-pub(super) async fn follow_new(session: &Session, run: RunView, follow: FollowArgs) -> Result<Exit> {
+pub(super) async fn follow_new(session: &mut Session, run: RunView, follow: FollowArgs) -> Result<Exit> {
     let output = session.output();
     if follow.detach {
         output.either(&serde_json::to_value(&run).unwrap_or_default(), || {
@@ -62,7 +74,7 @@ pub(super) async fn follow_new(session: &Session, run: RunView, follow: FollowAr
 }
 
 /// Follows a run of which something was asked after event `after`.
-pub(super) async fn follow_on(session: &Session, run: RunView, after: i64) -> Result<Exit> {
+pub(super) async fn follow_on(session: &mut Session, run: RunView, after: i64) -> Result<Exit> {
     follow_as(session, run, Manner { after, awaits_change: true, ..ACCOMPANY }).await
 }
 
@@ -77,9 +89,21 @@ const ACCOMPANY: Manner = Manner {
     answer_as_recommended: false,
 };
 
-async fn follow_as(session: &Session, run: RunView, manner: Manner) -> Result<Exit> {
-    let followed = Box::pin(follow::follow(session, run, manner)).await?;
-    Ok(outcome::report(&followed, session.output(), session.ends_with_a_command()))
+async fn follow_as(session: &mut Session, run: RunView, manner: Manner) -> Result<Exit> {
+    let (mut run, mut manner, mut refused) = (run, manner, Vec::new());
+    loop {
+        let mut followed = Box::pin(follow::follow(session, run, manner)).await?;
+        refused.append(&mut followed.refused);
+        let Some(failure) = followed.lost.take() else {
+            followed.refused = refused;
+            return Ok(outcome::report(&followed, session.output(), session.ends_with_a_command()));
+        };
+        if !session.take_over().await? {
+            return Err(failure);
+        }
+        run = session.client.get(&path_of(&followed.run)).await?;
+        manner = Manner { after: followed.seen, awaits_change: false, ..manner };
+    }
 }
 
 /// The line above a run's log.

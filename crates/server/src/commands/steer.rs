@@ -102,7 +102,7 @@ async fn give(
 
 /// After something that lets a run go on: stays with it where nobody else works on it, or `--wait` asks for it.
 async fn go_on(
-    session: &Session,
+    session: &mut Session,
     run: &RunView,
     follow: FollowArgs,
     done: &Value,
@@ -118,26 +118,61 @@ async fn go_on(
 
 /// `journeyman pause`
 pub(super) async fn pause(context: &Context, args: RunArg) -> Result<Exit> {
-    context
-        .with(&[Role::Api], async |session| {
-            let run = change(session, &args.run, "pause", &json!({})).await?;
-            tell(session, &run, "paused", "is being paused");
-            session.output().next(&format!("journeyman resume {}", run.number));
-            Ok(Exit::Ok)
-        })
-        .await
+    put_to_rest(context, &args.run, Rest { verb: "pause", body: json!({}), state: "paused" }).await
 }
 
 /// `journeyman stop`
 pub(super) async fn stop(context: &Context, args: StopArgs) -> Result<Exit> {
-    context
-        .with(&[Role::Api], async |session| {
-            let run = change(session, &args.run, "stop", &json!({ "reason": args.why })).await?;
-            tell(session, &run, "cancelled", "is being stopped");
-            session.output().next(&format!("journeyman run show {}", run.number));
-            Ok(Exit::Ok)
-        })
-        .await
+    put_to_rest(
+        context,
+        &args.run,
+        Rest { verb: "stop", body: json!({ "reason": args.why }), state: "cancelled" },
+    )
+    .await
+}
+
+/// How a run is put to rest.
+struct Rest {
+    verb: &'static str,
+    body: Value,
+    state: &'static str,
+}
+
+/// Asks for a run's rest. A run whose owner was lost has nobody to hear of it but us.
+async fn put_to_rest(context: &Context, run: &str, rest: Rest) -> Result<Exit> {
+    let session = context.session(&[Role::Api]).await?;
+    let asked = change(&session, run, rest.verb, &rest.body).await;
+    let orphaned = session.in_process() && asked.as_ref().is_ok_and(|run| run.state != rest.state);
+    session.close().await;
+    let mut run = asked?;
+    if orphaned {
+        let session = context.session(&Role::ALL).await?;
+        let settled = settle(&session, run, rest.state).await;
+        session.close().await;
+        run = settled?;
+    }
+    let view = serde_json::to_value(&run).unwrap_or_default();
+    context.output.either(&view, || {
+        if run.state == rest.state {
+            format!("run {} is {}", run.number, run.word.to_lowercase())
+        } else {
+            format!("run {} hears of it after the step that is under way", run.number)
+        }
+    });
+    let next = if rest.verb == "pause" { "resume" } else { "run show" };
+    context.output.next(&format!("journeyman {next} {}", run.number));
+    Ok(Exit::Ok)
+}
+
+/// Waits until the run has come to rest.
+async fn settle(session: &Session, run: RunView, state: &str) -> Result<RunView> {
+    let mut events = session.client.events(run.id.stream(), run.last_seq);
+    let mut run = run;
+    while run.state != state && !crate::follow::is_over(&run) {
+        events.next().await?;
+        run = find(session, &run.id.to_string()).await?;
+    }
+    Ok(run)
 }
 
 /// `journeyman resume`
@@ -175,15 +210,4 @@ pub(super) async fn continue_run(context: &Context, args: ContinueArgs) -> Resul
 
 async fn change(session: &Session, run: &str, verb: &str, body: &Value) -> Result<RunView> {
     session.client.post(&format!("{}/{verb}", path(session, run).await?), body).await
-}
-
-fn tell(session: &Session, run: &RunView, wanted: &str, otherwise: &str) {
-    let view = serde_json::to_value(run).unwrap_or_default();
-    session.output().either(&view, || {
-        if run.state == wanted {
-            format!("run {} is {}", run.number, run.word.to_lowercase())
-        } else {
-            format!("run {} {otherwise}", run.number)
-        }
-    });
 }

@@ -4,5 +4,6 @@ mod command_line;
 mod common;
 mod owner;
 mod people;
+mod repositories;
 mod restart;
 mod work;

@@ -103,3 +103,33 @@ fn ctrl_c_pauses_a_run_in_process_and_says_how_to_go_on() {
     let resumed = program.run(&["resume", "1"]).with_code(0);
     assert!(resumed.stdout.contains("branch  journeyman/1-w"), "{}", resumed.stdout);
 }
+
+#[test]
+fn a_run_goes_on_when_the_command_that_owned_the_folder_ends_before_it() {
+    let (program, repository) = (Program::new(JOURNEYMAN), Repository::with(&[("a.txt", "one\n")]));
+    let (short, long) = (program.script("short", WAITS_FOR_A_FILE), program.script("long", SIX_TRACES));
+    let path = repository.path();
+    let path = path.to_string_lossy();
+    let mut first = program.start(&["do", "short", "--repo", &path, "--model", &short, "--json"]);
+    first.line_with("turn.asked");
+    let second = program.start(&["do", "long", "--repo", &path, "--model", &long, "--json"]);
+    assert_eq!(first.end().with_code(0).last_json()["state"], "succeeded");
+    let second = second.end().with_code(0);
+    assert_eq!(second.last_json()["state"], "succeeded");
+    assert_whole(&second.json_lines());
+    let branch = second.last_json()["branch"].as_str().unwrap_or_default().to_owned();
+    assert!(repository.git(&["show", &format!("{branch}:trace.txt")]).ends_with('6'));
+}
+
+#[test]
+fn a_run_whose_owner_was_killed_can_be_stopped_without_a_server() {
+    let (program, repository) = (Program::new(JOURNEYMAN), Repository::with(&[("a.txt", "one\n")]));
+    let (model, path) = (program.script("six", SIX_TRACES), repository.path());
+    let mut owner =
+        program.start(&["do", "w", "--repo", &path.to_string_lossy(), "--model", &model, "--json"]);
+    owner.line_with("tool.started");
+    owner.signal("KILL");
+    drop(owner);
+    assert_eq!(program.run(&["stop", "1", "--json"]).with_code(0).last_json()["state"], "cancelled");
+    assert_eq!(program.run(&["resume", "1", "--json"]).with_code(9).error()["code"], "wrong_state");
+}
