@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::QuestionId;
 use domain::event::{RunEvent, ToolEnded, ToolOutcome};
 use domain::question::{Answer, Question, QuestionKind};
-use domain::transcript::ToolCall;
+use domain::transcript::{StopReason, ToolCall};
 use futures_util::future::join_all;
 
 use crate::guard::{self, Verdict};
@@ -28,7 +28,10 @@ impl Loop {
         guard::before_call(&self.history, self.parts.settings.guards, &call)?;
         let tool = match Tool::parse(&call) {
             Ok(tool) => tool,
-            Err(text) => return self.end_unrun(&call, ToolOutcome::Failed, &text, "bad call").await,
+            Err(text) => {
+                let text = text + self.why_cut();
+                return self.end_unrun(&call, ToolOutcome::Failed, &text, "bad call").await;
+            }
         };
         if !self.permitted(&call, &tool).await? {
             return Ok(());
@@ -46,6 +49,16 @@ impl Loop {
                 let event = RunEvent::Narration { text: redact::narration(&narrate.text) };
                 self.say(call, &Tool::Narrate(narrate), event, String::new()).await
             }
+        }
+    }
+
+    /// What else may be wrong with a call that cannot be read.
+    fn why_cut(&self) -> &'static str {
+        match self.history.last_stop {
+            StopReason::MaxTokens => {
+                " Your answer reached the output limit and was cut there: write long files in several edits."
+            }
+            StopReason::EndTurn | StopReason::ToolUse | StopReason::Refusal => "",
         }
     }
 

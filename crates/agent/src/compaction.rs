@@ -85,7 +85,8 @@ impl Loop {
             system: Arc::from(SUMMARISER),
             tools: Arc::from([]),
             messages: self.log(cursor),
-            max_output_tokens: Some(4_000),
+            // A limit would count thinking too and leave no room for the words.
+            max_output_tokens: None,
             cache_key: self.history.run.map(|run| run.to_string()).unwrap_or_default(),
         };
         let cancel = CancellationToken::new();

@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
+use domain::event::Attended;
 use sandbox::Sandbox;
 
 use crate::guard::REPETITION_WARNING;
+use crate::settings::Settings;
 use crate::tools::{Trouble, trouble};
 
 /// The most of a repository's instructions that the prompt takes, in bytes.
@@ -36,9 +38,14 @@ repository's own instructions where they do not conflict with the user, tell you
 you changed, and how you know that it works. If nothing needs to be changed, say why.";
 
 /// The system prompt of a run.
-pub(crate) async fn system_prompt(sandbox: &dyn Sandbox, check: Option<&str>) -> Result<String, Trouble> {
+pub(crate) async fn system_prompt(sandbox: &dyn Sandbox, settings: &Settings) -> Result<String, Trouble> {
     let mut prompt = PERSONA.to_owned();
-    if let Some(check) = check {
+    if settings.attended == Attended::No {
+        prompt.push_str(
+            "\n- Nobody is there to answer questions in this run: decide as the user most likely would.",
+        );
+    }
+    if let Some(check) = &settings.check {
         let _ = write!(
             prompt,
             "\n\nThe check of this project is the command below. It is run in /workspace, in a fresh shell, after \

@@ -119,29 +119,42 @@ impl Loop {
 
     /// Looks at what differs from the base, and says so in the log where that is news.
     async fn look_at_files(&mut self) -> Result<Vec<FileChange>, Halt> {
-        let looked = tokio::select! {
-            biased;
-            looked = self.parts.workspace.changes() => looked,
-            halt = self.called_off() => return Err(halt),
-        };
-        let files = looked.map_err(|error| self.cannot("see what changed", &error))?;
-        self.touched = false;
-        self.looked_at = self.parts.ambient.clock.elapsed();
-        if files != self.history.files {
-            self.note(RunEvent::FilesChanged { files: files.clone() });
-        }
-        Ok(files)
+        let looked = self.changes().await?;
+        looked.map_err(|error| self.cannot("see what changed", &error))
     }
 
-    /// After tools ran: shows what changed, if some time has passed since the last look.
+    /// After tools ran: shows what changed, if some time has passed since the last look. Where that does not
+    /// work (the agent may be rebuilding the repository), the next look may.
     pub(crate) async fn glance_at_files(&mut self) -> Result<(), Halt> {
         let since = self.parts.ambient.clock.elapsed().saturating_sub(self.looked_at);
         if !self.touched || since < LOOK_GAP {
             return Ok(());
         }
         self.commit().await?;
-        self.look_at_files().await?;
-        Ok(())
+        match self.changes().await? {
+            Ok(_) => Ok(()),
+            Err(error) if trouble(&error).is_some() => Err(self.cannot("see what changed", &error)),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "could not see what changed");
+                Ok(())
+            }
+        }
+    }
+
+    async fn changes(&mut self) -> Result<Result<Vec<FileChange>, SandboxError>, Halt> {
+        let looked = tokio::select! {
+            biased;
+            looked = self.parts.workspace.changes() => looked,
+            halt = self.called_off() => return Err(halt),
+        };
+        self.touched = false;
+        self.looked_at = self.parts.ambient.clock.elapsed();
+        if let Ok(files) = &looked
+            && *files != self.history.files
+        {
+            self.note(RunEvent::FilesChanged { files: files.clone() });
+        }
+        Ok(looked)
     }
 
     fn cannot(&mut self, doing: &str, error: &SandboxError) -> Halt {

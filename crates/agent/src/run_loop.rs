@@ -98,8 +98,7 @@ impl Loop {
     }
 
     async fn open(&mut self) -> Result<(), Halt> {
-        let check = self.parts.settings.check.as_deref();
-        let system = match context::system_prompt(self.parts.sandbox.as_ref(), check).await {
+        let system = match context::system_prompt(self.parts.sandbox.as_ref(), &self.parts.settings).await {
             Ok(system) => system,
             Err(trouble) => return Err(self.in_trouble(trouble)),
         };

@@ -149,3 +149,24 @@ async fn the_process_can_stop_while_a_question_waits() {
     assert_eq!(outcome, Outcome::Stopped);
     assert!(world.history().open_question().is_some());
 }
+
+#[tokio::test]
+async fn a_look_that_fails_in_mid_work_is_no_end_but_one_at_the_end_is() {
+    let story = || Story::new(vec![write("c1", "a\n"), write("c2", "b\n"), says("Done.")]);
+    let world = World::new(story());
+    world.machine.set_blind(true);
+    let mut run = world.start();
+    world.clock.advance(std::time::Duration::from_secs(3));
+    let person = async {
+        world.journal.until(|event| matches!(event, RunEvent::TurnAsked { turn: 2, .. })).await;
+        world.machine.set_blind(false);
+    };
+    let (outcome, ()) = tokio::join!(run.drive(world.stop.clone()), person);
+    assert!(matches!(outcome, Ok(Outcome::Done { .. })));
+    assert_eq!(world.machine.looks(), 2);
+
+    let world = World::new(story());
+    world.machine.set_blind(true);
+    let Outcome::Failed { reason } = world.run().await else { panic!("nobody knows what changed") };
+    assert_eq!(reason.code, "sandbox_failed");
+}

@@ -217,6 +217,7 @@ async fn where_nobody_is_there_the_agent_is_told_so_at_once() {
     ]));
     world.settings.attended = Attended::No;
     assert!(matches!(world.run().await, Outcome::Done { .. }));
+    assert!(world.story.requests()[0].system.contains("Nobody is there to answer questions in this run"));
     let results = texts(&world.story.requests()[1].messages[2]);
     assert!(
         results[0].contains("nobody is there to ask") && results[0].ends_with("recommended was: 12"),

@@ -2,6 +2,8 @@
 
 use domain::event::{Live, RunEvent, ToolEnded, ToolLabel, ToolOutcome};
 use domain::limits::GuardProfile;
+use domain::transcript::StopReason;
+use models::Answer;
 use serde_json::{Value, json};
 
 use crate::world::{Story, World, call, calls, says};
@@ -45,6 +47,10 @@ async fn wrong_calls_are_answered_precisely_and_the_run_goes_on() {
         "{}",
         malformed.output
     );
+
+    let cut = Answer { stop: StopReason::MaxTokens, ..call("c1", "bash", json!(r#"{"command": "ls"#)) };
+    let cut = make(&World::new(Story::new(vec![cut, says("Nothing.")]))).await;
+    assert!(cut.output.ends_with("was cut there: write long files in several edits."), "{}", cut.output);
 
     let missing = ended("edit_file", json!({"path": "x"})).await;
     assert!(missing.output.contains("missing field `old_string`"), "{}", missing.output);
