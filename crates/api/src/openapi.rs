@@ -8,7 +8,7 @@ use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
 use utoipa::openapi::{
-    ComponentsBuilder, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, ResponseBuilder,
+    ComponentsBuilder, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, ResponseBuilder,
 };
 
 use crate::routes;
@@ -31,10 +31,22 @@ pub fn document() -> OpenApi {
     for item in document.paths.paths.values_mut() {
         let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.delete];
         for operation in operations.into_iter().flatten() {
+            for (status, response) in &mut operation.responses.responses {
+                describe(status, response);
+            }
             operation.responses.responses.insert("default".to_owned(), problem().into());
         }
     }
     document
+}
+
+/// A response must have a description.
+fn describe(status: &str, response: &mut RefOr<utoipa::openapi::Response>) {
+    if let RefOr::T(response) = response
+        && response.description.is_empty()
+    {
+        response.description = if status == "201" { "It is made." } else { "The answer." }.to_owned();
+    }
 }
 
 fn base() -> OpenApi {
