@@ -19,9 +19,12 @@ pub(crate) fn product() -> Result<std::path::PathBuf, String> {
         step("web", || run::check(&mut npm::web_script("build")))?;
     }
     step("guest", || guest::build().map(|_| ()))?;
-    step("journeyman", || run::check(&mut run::cargo(&["build", "--release", "--package", "server"])))?;
+    step("journeyman", || run::check(run::cargo(&["build", "--release"]).args(WITH_WEB)))?;
     Ok(workspace::target().join("release/journeyman"))
 }
+
+/// Chooses the program with the web inside; without, `cargo test` would need Node.
+pub(crate) const WITH_WEB: [&str; 4] = ["--package", "server", "--features", "embed-web"];
 
 fn step(name: &str, action: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
     run::step(name, action).map(|_| ()).map_err(|_| String::new())

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::counts::{self, Counts};
-use crate::{guest, machine, npm, run, servers, tidy, workspace};
+use crate::{demo, guest, machine, npm, run, servers, tidy, workspace};
 
 /// What each step brought.
 #[derive(Default)]
@@ -137,7 +137,8 @@ fn test_web(ledger: &mut Ledger) {
     if has("test") {
         ledger.tests("web tests", with_surroundings(&mut npm::web_script("test")), counts::of_vitest);
     }
-    if has("e2e") {
+    let mut program = run::cargo(&["build", "--quiet"]);
+    if has("e2e") && ledger.must("program with web", || run::check(program.args(demo::WITH_WEB))) {
         let mut browser = npm::web_script("e2e");
         with_surroundings(&mut browser).env("JOURNEYMAN_BIN", workspace::target().join("debug/journeyman"));
         ledger.tests("browser tests", &mut browser, counts::of_closing_line);
