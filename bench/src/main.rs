@@ -56,7 +56,7 @@ fn serve(flags: &[&str]) -> Result<(), String> {
     };
     let rounds = number("--rounds").ok_or("--rounds N is needed")?;
     let port = u16::try_from(number("--port").unwrap_or(0)).map_err(|_| "--port is too large")?;
-    let model = model::Model::start(model::Play { port, rounds, runs_to_wait_for: 0 })?;
+    let model = model::Model::start(model::Play { port, ..model::Play::rounds(rounds) })?;
     println!("{}", model.port());
     loop {
         std::thread::park();

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::wire::{Act, Wire};
 
@@ -22,6 +22,21 @@ pub(crate) struct Play {
     pub(crate) rounds: u32,
     /// No run gets its first answer before so many runs have asked.
     pub(crate) runs_to_wait_for: usize,
+    /// How long it thinks on average; each turn differs by up to a half, so that runs do not march in step.
+    pub(crate) think: Duration,
+}
+
+impl Play {
+    /// So many rounds, answered at once.
+    pub(crate) fn rounds(rounds: u32) -> Self {
+        Self { port: 0, rounds, runs_to_wait_for: 0, think: Duration::ZERO }
+    }
+
+    fn think_of(&self, run: &str, round: Option<u32>) -> Duration {
+        let seed =
+            run.parse::<u32>().unwrap_or(0).wrapping_mul(7_919) + round.unwrap_or(0).wrapping_mul(104_729);
+        self.think / 2 + self.think * (seed % 1_000) / 1_000
+    }
 }
 
 /// One request of a run, not counting those that offer no shell.
@@ -182,6 +197,9 @@ fn answer(head: &Head, body: &str, shared: &Shared) -> (String, Option<(String, 
     };
     if round == Some(1) && shared.play.runs_to_wait_for > 1 {
         shared.wait_for_the_others(&run);
+    }
+    if !shared.play.think.is_zero() {
+        std::thread::sleep(shared.play.think_of(&run, round));
     }
     (streamed(&wire.answer(&act)), Some((run, round)))
 }

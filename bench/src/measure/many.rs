@@ -1,5 +1,6 @@
 //! 50 runs at once on one server. The model answers nobody before all have asked, so that they truly
-//! run side by side.
+//! run side by side. A model that does not think at all keeps every core busy, and then 50 runs share
+//! what one had; so the same is also taken with a model that thinks for half a second.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -14,25 +15,39 @@ use super::{Plan, rounds::own_times};
 
 const RUNS: u32 = 50;
 const ROUNDS: u32 = 30;
+/// Less than any real model takes for a turn.
+const THINK: Duration = Duration::from_millis(500);
 
 /// Starts a server, gives it the runs, and watches its memory until the last has ended.
 pub(super) fn measure(_: &Plan) -> Result<Vec<Figure>, String> {
     let folder = Folder::new()?;
-    let alone = play(&folder.path().join("alone"), &folder, 1)?;
-    let many = play(&folder.path().join("many"), &folder, RUNS)?;
+    let at_once =
+        |name, runs| play(&folder.path().join(name), &folder, Crowd { runs, think: Duration::ZERO });
+    let (alone, many) = (at_once("alone", 1)?, at_once("many", RUNS)?);
+    let thinking = play(&folder.path().join("thinking"), &folder, Crowd { runs: RUNS, think: THINK })?;
     let limit = 60.0 + 2.0 * f64::from(RUNS);
-    let own = |played: &Played, share| quantile(&played.own_ms, share);
-    let ratio = median(&many.own_ms) / median(&alone.own_ms);
+    let against_one = |played: &Played| median(&played.own_ms) / median(&alone.own_ms);
     Ok(vec![
         Figure::new("50 runs: memory of the server at its peak (RSS)", many.rss_mib, "MiB").at_most(limit),
         Figure::new("50 runs: memory of the server at its peak (PSS)", many.pss_mib, "MiB"),
         Figure::new("1 run: memory of the server at its peak (RSS)", alone.rss_mib, "MiB"),
-        Figure::new("50 runs: own time per round, p50", own(&many, 0.5), "ms"),
-        Figure::new("50 runs: own time per round, p95", own(&many, 0.95), "ms"),
-        Figure::new("1 run on a server: own time per round, p50", own(&alone, 0.5), "ms"),
-        Figure::new("50 runs against 1, p50", ratio, "times").at_most(3.0),
-        Figure::new("50 runs: rounds a second, all together", many.rounds_per_second, "1/s"),
+        Figure::new("1 run on a server: own time per round, p50", median(&alone.own_ms), "ms"),
+        Figure::new("50 runs, model thinks 0.5 s: own time, p50", median(&thinking.own_ms), "ms"),
+        Figure::new("50 runs, model thinks 0.5 s: own time, p95", quantile(&thinking.own_ms, 0.95), "ms"),
+        Figure::new("50 runs, model thinks 0.5 s: against 1 run", against_one(&thinking), "times")
+            .at_most(3.0),
+        Figure::new("50 runs, model thinks 0 s: own time, p50", median(&many.own_ms), "ms"),
+        Figure::new("50 runs, model thinks 0 s: own time, p95", quantile(&many.own_ms, 0.95), "ms"),
+        Figure::new("50 runs, model thinks 0 s: against 1 run", against_one(&many), "times").at_most(3.0),
+        Figure::new("50 runs, model thinks 0 s: rounds a second", many.rounds_per_second, "1/s"),
     ])
+}
+
+/// Runs that are handed in together.
+#[derive(Clone, Copy)]
+struct Crowd {
+    runs: u32,
+    think: Duration,
 }
 
 struct Played {
@@ -57,9 +72,9 @@ impl Drop for Server {
     }
 }
 
-fn play(data: &Path, folder: &Folder, runs: u32) -> Result<Played, String> {
-    let model = Model::start(Play { port: 0, rounds: ROUNDS, runs_to_wait_for: runs as usize })?;
-    let log = folder.path().join(format!("server-{runs}.log"));
+fn play(data: &Path, folder: &Folder, Crowd { runs, think }: Crowd) -> Result<Played, String> {
+    let model = Model::start(Play { runs_to_wait_for: runs as usize, think, ..Play::rounds(ROUNDS) })?;
+    let log = data.with_extension("log");
     let server = start_server(data, &model, &log)?;
     for run in 0..runs {
         submit(data, &model, folder, run)?;

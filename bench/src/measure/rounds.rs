@@ -92,7 +92,7 @@ fn play_often(player: Player, rounds: u32, runs: u32) -> Result<(Played, Vec<Pla
 }
 
 fn play(player: Player, rounds: u32, folder: &Folder, number: u32) -> Result<Played, String> {
-    let model = Model::start(Play { port: 0, rounds, runs_to_wait_for: 0 })?;
+    let model = Model::start(Play::rounds(rounds))?;
     let repository = folder.repository(&format!("repository-{number}"))?;
     let begin = player.play(&repository, &folder.path().join("data"), &model)?;
 
