@@ -237,6 +237,48 @@ const models = () => ({
   ],
 });
 
+/** A run of many turns, for looking at long logs. */
+function makeLong(turns) {
+  const run = makeRun({
+    goal: 'Work through a long list of small things',
+    scripted: false,
+    cost_micros: 1_840_000,
+  });
+  const usage = { input_tokens: 900, output_tokens: 300, cache_read_tokens: 9_000, cache_write_tokens: 0 };
+  emit(run, 'run.created', { ...run, run: run.id });
+  for (let turn = 1; turn <= turns; turn += 1) {
+    const call = { id: `c${turn}`, tool: 'bash', arguments: { command: `make step-${turn}` } };
+    const text = `Step **${turn}**: ${'some words about what comes next. '.repeat(1 + (turn % 7))}`;
+    emit(run, 'turn.asked', { turn, model: run.model, context_tokens: 9_000 });
+    emit(run, 'turn.answered', {
+      turn,
+      parts: [{ type: 'text', text }],
+      stop: 'tool_use',
+      usage,
+      cost: 900,
+      duration_ms: 9,
+    });
+    emit(run, 'tool.started', { turn, call, label: { verb: 'Ran', target: call.arguments.command } });
+    const bad = turn % 37 === 0;
+    emit(run, 'tool.ended', {
+      call_id: call.id,
+      tool: 'bash',
+      outcome: bad ? 'failed' : 'done',
+      output: `step ${turn}\n`,
+      summary: bad ? 'exit 1' : 'exit 0',
+      duration_ms: 40 + (turn % 11) * 200,
+    });
+  }
+  emit(run, 'run.state', { state: 'running' });
+  const more = (turn) => {
+    emit(run, 'turn.asked', { turn, model: run.model, context_tokens: 9_000 });
+    emit(run, 'narration', { text: `And one more, number ${turn}.` });
+    setTimeout(more, 1_500, turn + 1);
+  };
+  more(turns + 1);
+}
+if (process.env.LONG) makeLong(Number(process.env.LONG));
+
 const find = (key) => runs.find((run) => run.id === key || String(run.number) === key);
 
 const ROUTES = [

@@ -46,18 +46,17 @@ export function endCommand(draft: RunLog, ended: EventData['tool.ended']): void 
   };
 }
 
-/** How much of a command's beginning says that its output was followed from there on. */
+/** What we say below a recorded output: `[exit 1]`, `[stopped: …]`. */
+const FOOTER = /\n?\[(?:exit|stopped|the shell)[^\]]*\]\s*$/;
+/** How much of the beginning has to be the same where the recorded output was cut. */
 const BEGINNING = 200;
 
-/** The most that a recorded output says beyond what was printed: its last line, `[exit 1]`. */
-const FOOTER = 200;
-
-/** Whether the live output is all of it: it begins as the recorded output does, and is as long. */
+/** Whether the live output is all of it: as the recorded one without our footer, or that one was cut. */
 function followed(entry: Command, ended: EventData['tool.ended']): boolean {
-  const text = withoutEscapes(entry.text);
-  const beginning = text.slice(0, BEGINNING).trimEnd();
-  const asLong = Boolean(ended.artifact) || text.length >= ended.output.length - FOOTER;
-  return entry.whole && asLong && beginning !== '' && ended.output.startsWith(beginning);
+  const live = withoutEscapes(entry.text).trimEnd();
+  if (!entry.whole || live === '') return false;
+  if (ended.artifact) return ended.output.startsWith(live.slice(0, BEGINNING));
+  return live === ended.output.replace(FOOTER, '').trimEnd();
 }
 
 /** All commands as plain text, for reading and copying. */

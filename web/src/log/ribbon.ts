@@ -7,8 +7,29 @@ export type Column =
   | { kind: 'slept' }
   | { kind: 'waiting' };
 
+/** More columns than this cannot be told apart: turns share them. */
+const MOST_COLUMNS = 240;
+
+/** Turns that share a column; what stands out in one of them stands out in the column. */
+function shared(turns: readonly Turn[]): Turn[] {
+  const size = Math.ceil(turns.length / MOST_COLUMNS);
+  if (size <= 1) return [...turns];
+  const groups = Array.from({ length: Math.ceil(turns.length / size) }, (_, at) =>
+    turns.slice(at * size, (at + 1) * size),
+  );
+  return groups.map((group) => ({
+    turn: group.at(-1)?.turn ?? 0,
+    outputTokens: Math.max(...group.map((turn) => turn.outputTokens)),
+    actionMs: Math.max(...group.map((turn) => turn.actionMs)),
+    failed: group.some((turn) => turn.failed),
+    checkpoint: group.some((turn) => turn.checkpoint),
+    slept: group.some((turn) => turn.slept),
+  }));
+}
+
 /** Columns of a run; the last one says that it waits for a person, or sleeps, where it does. */
-export function columnsOf(turns: readonly Turn[], state: RunStateName | undefined): Column[] {
+export function columnsOf(all: readonly Turn[], state: RunStateName | undefined): Column[] {
+  const turns = shared(all);
   const mostTokens = Math.max(1, ...turns.map((turn) => turn.outputTokens));
   const mostMs = Math.max(1, ...turns.map((turn) => turn.actionMs));
   const columns = turns.flatMap((turn): Column[] => {

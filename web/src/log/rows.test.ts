@@ -37,6 +37,14 @@ describe('the ribbon', () => {
     expect(columnsOf(log.turns, 'waiting').at(-1)).toEqual({ kind: 'waiting' });
   });
 
+  it('lets turns share columns where there are too many to tell apart', () => {
+    const turn = { turn: 1, outputTokens: 5, actionMs: 5, failed: false, checkpoint: false, slept: false };
+    const many = Array.from({ length: 2_500 }, (_, at) => ({ ...turn, turn: at + 1, failed: at === 1_300 }));
+    const columns = columnsOf(many, 'running');
+    expect(columns.length).toBeLessThanOrEqual(240);
+    expect(columns.filter((column) => column.kind === 'turn' && column.failed)).toHaveLength(1);
+  });
+
   it('grows relative to the largest turn', () => {
     const ups = columnsOf(log.turns, 'running').map((column) => (column.kind === 'turn' ? column.up : 0));
     expect(Math.max(...ups)).toBe(1);

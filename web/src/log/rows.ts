@@ -14,7 +14,7 @@ export function rowsOf(blocks: readonly Block[], live: LiveTurn | null): Row[] {
   let turn = 0;
   const end = endOf(blocks);
   for (const [index, block] of blocks.entries()) {
-    if (index === end) continue;
+    if (index === end || (end >= 0 && toldByEnd(block, blocks[end]))) continue;
     const turnStart = block.turn !== turn && block.turn > 0 ? block.turn : null;
     turn = block.turn;
     const last = rows.at(-1);
@@ -34,6 +34,12 @@ export function rowsOf(blocks: readonly Block[], live: LiveTurn | null): Row[] {
     });
   }
   return rows;
+}
+
+/** Whether the end says the same again: a call that failed for good. */
+function toldByEnd(block: Block, end: Block | undefined): boolean {
+  if (block.kind !== 'trouble' || end?.kind !== 'state' || !('reason' in end.state)) return false;
+  return block.turn === end.turn && block.retryAtMs === null && block.reason.text === end.state.reason.text;
 }
 
 /** Where the run ended, unless it was asked for more since. */

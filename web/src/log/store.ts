@@ -8,7 +8,8 @@ import { emptyLog, type RunLog } from './blocks';
 import type { Envelope, LiveMessage } from './events';
 import { applyEvents, applyLive, forgetLive } from './reduce';
 
-const PAGE = 500;
+/** The most events that the server gives at once. */
+const PAGE = 1_000;
 
 export interface Snapshot {
   log: RunLog;
@@ -70,19 +71,20 @@ export class RunStore {
     }
   }
 
-  /** Reads pages until the log is as long as the server's. */
+  /** Reads pages until the log is as long as the server's, and tells of them once. */
   private async fill(): Promise<void> {
+    let { log } = this.snapshot;
     for (;;) {
-      const after = this.snapshot.log.lastSeq;
+      const after = log.lastSeq;
       const page = await request<EventPage>(
         'GET',
         `/v1/runs/${this.run}/events?after=${after}&limit=${PAGE}`,
       );
       if (this.closed) return;
-      const { log } = applyEvents(this.snapshot.log, page.items);
-      this.publish({ ...this.snapshot, log });
-      if (page.items.length === 0 || log.lastSeq >= page.head) return;
+      log = applyEvents(log, page.items).log;
+      if (page.items.length === 0 || log.lastSeq >= page.head) break;
     }
+    this.publish({ ...this.snapshot, log });
   }
 
   private follow(): void {

@@ -18,9 +18,9 @@ export function Log({ log, facts, children }: { log: RunLog; facts: Facts; child
   const rows = useMemo(() => rowsOf(log.blocks, log.live), [log.blocks, log.live]);
   const scroller = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLDivElement>(null);
-  const { stuck, stick } = useStickiness(scroller, content);
+  const { stuck, stick, leave } = useStickiness(scroller, content);
   const unread = useUnread(rows.length, stuck);
-  useTurnWalk(scroller);
+  useTurnWalk(scroller, leave);
   return (
     <div className="relative flex-1 min-h-0">
       <div
@@ -91,36 +91,46 @@ function Windowed({ rows, scroller }: { rows: Row[]; scroller: RefObject<HTMLDiv
   );
 }
 
-/** Follows the end while the reader is there; growing content alone never unsticks. */
+/** How long after a gesture a scroll is still the reader's own. */
+const GESTURE_MS = 600;
+const GESTURES = ['wheel', 'touchmove', 'keydown', 'pointerdown', 'pointermove'] as const;
+
+/** Follows the end until the reader scrolls up; content that grows or changes its height never unsticks. */
 function useStickiness(
   scroller: RefObject<HTMLDivElement | null>,
   content: RefObject<HTMLDivElement | null>,
-): { stuck: boolean; stick: () => void } {
+): { stuck: boolean; stick: () => void; leave: () => void } {
   const [stuck, setStuck] = useState(true);
   const follows = useRef(true);
   useLayoutEffect(() => {
     const [box, inner] = [scroller.current, content.current];
     if (!box || !inner) return;
     let before = box.scrollTop;
+    let gestureAt = 0;
+    const gesture = (event: Event) => {
+      if (event.type !== 'pointermove' || (event as PointerEvent).buttons > 0) gestureAt = performance.now();
+    };
     const toEnd = () => {
       if (follows.current) box.scrollTop = box.scrollHeight;
       before = box.scrollTop;
     };
     const scrolled = () => {
       const distance = box.scrollHeight - box.scrollTop - box.clientHeight;
-      const wentUp = box.scrollTop < before - 2;
+      const wentUp = box.scrollTop < before - 2 && performance.now() - gestureAt < GESTURE_MS;
       before = box.scrollTop;
-      if (distance < NEAR_BOTTOM_PX) follows.current = true;
+      if (distance < NEAR_BOTTOM_PX && !wentUp) follows.current = true;
       else if (wentUp) follows.current = false;
       setStuck(follows.current);
     };
     const sizes = new ResizeObserver(toEnd);
     sizes.observe(inner);
     sizes.observe(box);
+    for (const name of GESTURES) box.addEventListener(name, gesture, { passive: true });
     box.addEventListener('scroll', scrolled, { passive: true });
     toEnd();
     return () => {
       sizes.disconnect();
+      for (const name of GESTURES) box.removeEventListener(name, gesture);
       box.removeEventListener('scroll', scrolled);
     };
   }, [scroller, content]);
@@ -130,7 +140,11 @@ function useStickiness(
     const box = scroller.current;
     if (box) box.scrollTop = box.scrollHeight;
   };
-  return { stuck, stick };
+  const leave = () => {
+    follows.current = false;
+    setStuck(false);
+  };
+  return { stuck, stick, leave };
 }
 
 /** How many rows came since the reader left the end. */
@@ -141,7 +155,9 @@ function useUnread(rows: number, stuck: boolean): number {
 }
 
 /** `[` and `]` move from turn to turn among the headings that are in the document. */
-function useTurnWalk(scroller: RefObject<HTMLDivElement | null>): void {
+function useTurnWalk(scroller: RefObject<HTMLDivElement | null>, leave: () => void): void {
+  const leaving = useRef(leave);
+  leaving.current = leave;
   useEffect(() => {
     const box = scroller.current;
     if (!box) return;
@@ -154,6 +170,7 @@ function useTurnWalk(scroller: RefObject<HTMLDivElement | null>): void {
         step > 0 ? places.findIndex((place) => place > 24) : places.findLastIndex((place) => place < -4);
       const heading = headings[at];
       if (!heading) return;
+      leaving.current();
       box.scrollTop += (places[at] ?? 0) - 12;
       heading.focus({ preventScroll: true });
     };

@@ -121,7 +121,13 @@ function Failure({ reason, run, log }: Props & { reason: Reason }) {
         </p>
       )}
       <p className="text-sm text-ink-2 mt-3">
-        Write below how it should go on with the same {run.branch ? 'branch' : 'goal'}.
+        {run.scripted ? (
+          <Link to="/welcome" search={{ pick: 'key' }} className="link">
+            Connect a model
+          </Link>
+        ) : (
+          `Write below how it should go on with the same ${run.branch ? 'branch' : 'goal'}.`
+        )}
       </p>
     </>
   );

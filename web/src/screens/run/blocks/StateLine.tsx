@@ -7,17 +7,22 @@ import { Line } from './BlockView';
 function sentence(state: RunState): string {
   switch (state.state) {
     case 'sleeping':
-      return `Sleeping until ${clock(state.until_ms)}: ${state.reason.text}`;
+      return `Sleeping until ${clock(state.until_ms)}. ${state.reason.text}`;
     case 'succeeded':
       return 'Done.';
     case 'paused':
     case 'failed':
     case 'cancelled':
     case 'budget_exceeded':
-      return `${wordOf(state.state)}: ${state.reason.text}`;
+      return worded(wordOf(state.state), state.reason.text);
     default:
       return 'It goes on.';
   }
+}
+
+/** The reason, after the state's word where it does not begin with it. */
+function worded(word: string, reason: string): string {
+  return reason.toLowerCase().startsWith(word.toLowerCase()) ? reason : `${word}. ${reason}`;
 }
 
 export function StateLine({ state }: { state: RunState }) {
