@@ -79,6 +79,8 @@ impl Loop {
                 self.end_unrun(call, ToolOutcome::Refused, text, "not allowed").await?;
                 return Ok(false);
             }
+            // What only reaches people needs nobody's leave.
+            Decision::Ask if tool.talks() => return Ok(true),
             Decision::Ask => {}
         }
         let hash = call_hash(call);

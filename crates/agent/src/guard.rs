@@ -4,10 +4,11 @@
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use domain::Micros;
 use domain::event::{ToolEnded, ToolOutcome};
 use domain::limits::{GuardProfile, RunLimits};
 use domain::run::Reason;
-use domain::transcript::ToolCall;
+use domain::transcript::{ToolCall, Usage};
 use models::ModelInfo;
 
 use crate::history::{History, Totals};
@@ -164,15 +165,20 @@ pub(crate) fn at_start(limits: &RunLimits, model: &ModelInfo) -> Result<(), Halt
 }
 
 /// Whether the model may be asked once more.
-pub(crate) fn before_turn(history: &History, limits: &RunLimits) -> Result<(), Halt> {
+pub(crate) fn before_turn(history: &History, limits: &RunLimits, model: &ModelInfo) -> Result<(), Halt> {
     let totals = &history.totals;
     if history.conversation.next_turn() > history.conversation.asked && totals.goal_turns >= limits.max_turns
     {
         let text = format!("The run made {} model calls, its limit.", totals.goal_turns);
         return Err(stop("turn_limit", text, "Continue the run, or start it with a higher turn limit."));
     }
-    if let Some(most) = limits.max_cost.filter(|most| totals.cost >= *most) {
-        let text = format!("The run has cost {}; its limit is {most}.", totals.cost);
+    let least = least_cost(history, model);
+    if let Some(most) = limits.max_cost.filter(|most| totals.cost >= *most || totals.cost.plus(least) > *most)
+    {
+        let text = format!(
+            "The run has cost {}, and the next model call costs at least {least}; its limit is {most}.",
+            totals.cost
+        );
         return Err(stop("cost_limit", text, "Start it with a higher cost limit."));
     }
     if let Some(most) = limits.max_tokens.filter(|most| totals.usage.total() >= *most) {
@@ -181,6 +187,12 @@ pub(crate) fn before_turn(history: &History, limits: &RunLimits) -> Result<(), H
     }
     within_time(totals, limits)?;
     progress(history)
+}
+
+/// What the next model call costs if all of its input comes from the cache and nothing is answered.
+fn least_cost(history: &History, model: &ModelInfo) -> Micros {
+    let usage = Usage { cache_read_tokens: history.conversation.tokens(), ..Usage::default() };
+    model.price.map_or(Micros::ZERO, |price| price.of(&usage))
 }
 
 /// Whether one more tool call may run.

@@ -34,7 +34,7 @@ enum Failure {
 impl Loop {
     pub(crate) async fn think(&mut self) -> Result<(), Halt> {
         self.look().await?;
-        guard::before_turn(&self.history, &self.parts.settings.limits)?;
+        guard::before_turn(&self.history, &self.parts.settings.limits, self.parts.model.info())?;
         self.make_room().await?;
         let turn = self.history.conversation.next_turn();
         // A turn that was asked before the process stopped, with nothing to add, is durable as it is.

@@ -102,6 +102,14 @@ impl Tool {
         }
     }
 
+    /// Whether the call reaches people alone and touches nothing.
+    pub(crate) const fn talks(&self) -> bool {
+        match self {
+            Self::AskUser(_) | Self::UpdateTasks(_) | Self::Narrate(_) => true,
+            Self::Read(_) | Self::Write(_) => false,
+        }
+    }
+
     pub(crate) fn label(&self) -> ToolLabel {
         let verb = match self {
             Self::Read(ReadTool::File(_)) => "Read",

@@ -7,6 +7,7 @@ use domain::limits::{GuardProfile, RunLimits};
 use domain::run::Reason;
 use domain::transcript::{AssistantPart, Message, StopReason, UserPart};
 use models::Answer;
+use models::price::Price;
 use serde_json::json;
 
 use crate::world::{Story, World, call, calls, says};
@@ -45,6 +46,17 @@ async fn each_ceiling_stops_the_run_with_its_own_code() {
 
     let (world, reason) = limited(echoes(9), RunLimits { max_seconds: 0, ..RunLimits::default() }).await;
     assert_eq!((reason.code.as_str(), world.story.requests().len()), ("time_limit", 0));
+}
+
+#[tokio::test]
+async fn a_call_that_must_pass_the_cost_limit_is_not_made() {
+    let mut story = Story::new(echoes(9));
+    story.info.price =
+        Some(Price { input: 3_000_000, output: 9_000_000, cache_read: 1_000_000, cache_write: 3_000_000 });
+    let mut world = World::new(story);
+    world.settings.limits.max_cost = Some(Micros(100));
+    let Outcome::BudgetExceeded { reason } = world.run().await else { panic!("it cannot be paid") };
+    assert_eq!((reason.code.as_str(), world.story.requests().len()), ("cost_limit", 0));
 }
 
 #[tokio::test]

@@ -116,6 +116,29 @@ async fn a_denied_call_does_not_run_and_the_run_goes_on() {
 }
 
 #[tokio::test]
+async fn a_rule_that_asks_for_everything_does_not_ask_whether_the_agent_may_ask() {
+    let story = Story::new(vec![
+        call("c1", "ask_user", json!({"question": "Which discount?"})),
+        call("c2", "narrate", json!({"text": "I look."})),
+        says("Nothing."),
+    ]);
+    let mut world = World::new(story);
+    world.settings.policy.rules =
+        vec![Rule { tool: "*".to_owned(), target: "*".to_owned(), decision: Decision::Ask }];
+    let person = async {
+        let asked = world.journal.until(|event| matches!(event, RunEvent::QuestionAsked(_))).await;
+        let RunEvent::QuestionAsked(question) = asked else { unreachable!() };
+        assert_eq!(question.kind, QuestionKind::Decision);
+        world
+            .journal
+            .wish(Wish::Answer { question: question.id, answer: Answer::Text { text: "12".to_owned() } });
+    };
+    let (outcome, ()) = tokio::join!(world.run(), person);
+    assert!(matches!(outcome, Outcome::Done { .. }));
+    assert_eq!(outcomes(&world)[0].1, "12");
+}
+
+#[tokio::test]
 async fn where_nobody_is_there_what_would_ask_is_refused_and_reported() {
     let mut world = world(&["echo a", "test"]);
     world.settings.attended = Attended::No;

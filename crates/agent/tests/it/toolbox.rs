@@ -237,6 +237,28 @@ async fn live_output_comes_in_few_pieces() {
 }
 
 #[tokio::test]
+async fn what_a_hanging_command_printed_last_is_shown_after_a_moment() {
+    let world = world("bash", json!({"command": "drip"}));
+    let shown = || -> String {
+        let live = world.journal.live().into_iter().filter_map(|live| match live {
+            Live::Output { text, .. } => Some(text),
+            Live::Text { .. } | Live::Thinking { .. } => None,
+        });
+        live.collect()
+    };
+    let watcher = async {
+        // The look for wishes, and the wait for the next piece.
+        world.clock.wait_for_sleepers(2).await;
+        assert_eq!(shown(), "drip\n");
+        world.clock.advance(std::time::Duration::from_millis(50));
+        while shown() != "drip\ndrop\n" {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! { _ = world.run() => unreachable!("it hangs"), () = watcher => {} }
+}
+
+#[tokio::test]
 async fn narration_and_tasks_reach_people() {
     let story = Story::new(vec![
         call("c1", "narrate", json!({"text": "I look at /workspace/lib/cart.sh."})),

@@ -126,6 +126,11 @@ impl Machine {
                 output(Output::Stdout(b"\x1b[31mred\x1b[0m \xff\x00\n"));
                 0
             }
+            "drip" => {
+                output(Output::Stdout(b"drip\n"));
+                output(Output::Stdout(b"drop\n"));
+                return Ok(None);
+            }
             "hang" => {
                 output(Output::Stdout(b"started\n"));
                 return Ok(None);
