@@ -49,12 +49,12 @@ impl Agent {
     /// Makes the agent; reads what the sandbox before this one left in the state folder.
     #[must_use]
     pub fn new(setup: Setup, waits: Waits) -> Arc<Self> {
-        become_command_user(&setup);
         let state = PathBuf::from(&setup.state);
+        let backgrounds = as_command_user(&setup, || Backgrounds::load(&state));
         Arc::new(Self {
             children: Children::new(waits),
             shell: Shell::new(&state),
-            backgrounds: Backgrounds::load(&state),
+            backgrounds,
             stopped: Arc::default(),
             setup,
         })
@@ -118,6 +118,18 @@ impl Agent {
     fn resolve(&self, path: &str) -> PathBuf {
         Path::new(&self.setup.workspace).join(path)
     }
+}
+
+/// Does `work` with the file access of commands, in a thread of its own: a process whose first thread changes its
+/// user does not die with its parent any more, as a guest must with the launcher.
+fn as_command_user<T: Send>(setup: &Setup, work: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            become_command_user(setup);
+            work()
+        });
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 /// Gives the calling thread the file access of commands; the agent's own user may have more.

@@ -133,6 +133,7 @@ impl NativeProvider {
             state: spec.state_dir,
             workspace_base: spec.workspace_base,
             shown,
+            hidden: self.template.hidden.clone(),
             links: self.template.links.clone(),
             files: self.template.files.clone(),
             limits: spec.limits,

@@ -38,6 +38,8 @@ pub(super) struct Shell {
 
 /// What the shell keeps in the state folder.
 struct Files {
+    /// The loop that the shell runs.
+    script: PathBuf,
     /// Restores directory and exports; a shell script.
     saved: PathBuf,
     /// A command line, for a shell that cannot take it from a pipe.
@@ -57,6 +59,7 @@ impl Shell {
     /// Keeps its state in `state`; the shell itself starts with the first command.
     pub(super) fn new(state: &Path) -> Self {
         let files = Files {
+            script: state.join("shell-loop"),
             saved: state.join("shell-state"),
             command: state.join("shell-command"),
             reports: state.join("shell-reports"),

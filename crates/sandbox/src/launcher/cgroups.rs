@@ -141,6 +141,8 @@ impl Group {
             }
             for folder in &self.folders {
                 let _ = fs::remove_dir(folder);
+                // The owner's group goes with its last sandbox; while there are others, this is refused.
+                let _ = folder.parent().map(fs::remove_dir);
             }
             if !self.folders.iter().any(|folder| folder.exists()) {
                 return;

@@ -81,6 +81,8 @@ pub(crate) struct Order {
     pub(crate) workspace_base: Option<PathBuf>,
     /// What is seen of the host, read-only: (host, inside).
     pub(crate) shown: Vec<(PathBuf, PathBuf)>,
+    /// Paths inside that are covered by an empty file.
+    pub(crate) hidden: Vec<PathBuf>,
     /// Symbolic links: (inside, target).
     pub(crate) links: Vec<(PathBuf, PathBuf)>,
     /// Small files: (inside, content).

@@ -74,15 +74,16 @@ pub(super) fn enter(parts: &Parts<'_>) -> Result<()> {
     sys::attach(root.as_fd(), parts.at).map_err(at("attach the root"))?;
     std::env::set_current_dir(parts.at).map_err(at("enter the root"))?;
     parts.make_skeleton()?;
+    // Before what is shown, which may lie below /tmp.
+    parts.mount_temporary(Path::new("tmp"))?;
+    parts.mount_devices()?;
     // Deeper places come later, so that no mount covers one that is already there.
     let mut shown: Vec<&(PathBuf, PathBuf)> = parts.order.shown.iter().collect();
     shown.sort_by_key(|(_, inside)| inside.components().count());
     for (host, inside) in shown {
         parts.show(host, inside)?;
     }
-    parts.mount_devices()?;
     parts.mount_proc()?;
-    parts.mount_temporary(Path::new("tmp"))?;
     parts.mount_state()?;
     sys::make_read_only(Path::new(".")).map_err(at("make the root read-only"))?;
     nix::unistd::pivot_root(".", ".").map_err(at("change the root"))?;
@@ -174,6 +175,9 @@ impl Parts<'_> {
             for name in names {
                 cover(mask, &Path::new("proc").join(name))?;
             }
+        }
+        for path in &self.order.hidden {
+            cover(file, &relative(path))?;
         }
         fs::remove_file(file).map_err(at("remove a mask"))?;
         fs::remove_dir(folder).map_err(at("remove a mask"))?;

@@ -214,6 +214,10 @@ impl Sandboxes {
             self.slots.give_back(slot);
         }
         let _ = fs::remove_dir_all(&alive.folder);
+        if self.alive.is_empty() {
+            // Nothing is left of an owner that has nothing; a folder that still holds something stays.
+            let _ = alive.folder.parent().map(fs::remove_dir);
+        }
     }
 }
 

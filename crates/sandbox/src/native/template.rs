@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use crate::layout;
 
 /// Folders of programs; on most machines some are links into /usr.
-const PROGRAMS: [&str; 8] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt"];
+const PROGRAMS: &[&str] = &["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt"];
 
 /// Settings that programs need and that hold no secret.
-const SETTINGS: [&str; 30] = [
+const SETTINGS: &[&str] = &[
     "alternatives",
     "bash.bashrc",
     "bash_completion.d",
@@ -28,7 +28,6 @@ const SETTINGS: [&str; 30] = [
     "locale.alias",
     "locale.conf",
     "magic",
-    "maven",
     "mime.types",
     "networks",
     "os-release",
@@ -43,15 +42,22 @@ const SETTINGS: [&str; 30] = [
 ];
 
 /// More settings, by their whole name below /etc.
-const MORE_SETTINGS: [&str; 6] =
-    ["ssl/openssl.cnf", "crypto-policies", "inputrc", "login.defs", "terminfo", "vim"];
+const MORE_SETTINGS: &[&str] = &[
+    "maven/m2.conf",
+    "maven/logging",
+    "ssl/openssl.cnf",
+    "crypto-policies",
+    "inputrc",
+    "login.defs",
+    "terminfo",
+    "vim",
+];
 
 /// Toolchains and package caches below the home of the person who runs us. Not the folders above them, which
 /// hold credentials (`~/.cargo/credentials.toml`, `~/.npmrc`, `~/.m2/settings.xml`).
-const HOME_FOLDERS: [&str; 14] = [
+const HOME_FOLDERS: &[&str] = &[
     ".cargo/bin",
     ".cargo/registry",
-    ".cargo/git",
     ".rustup/toolchains",
     ".rustup/settings.toml",
     ".pyenv",
@@ -65,6 +71,10 @@ const HOME_FOLDERS: [&str; 14] = [
     ".bun/bin",
 ];
 
+/// Files that may hold credentials, in folders that are shown.
+const HIDDEN: &[&str] =
+    &["/usr/local/etc/npmrc", "/usr/etc/npmrc", "/usr/local/etc/pip.conf", "/usr/local/etc/gitconfig"];
+
 /// What a sandbox sees of this machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Template {
@@ -72,6 +82,8 @@ pub(super) struct Template {
     pub(super) shown: Vec<(PathBuf, PathBuf)>,
     /// Symbolic links: (inside, target).
     pub(super) links: Vec<(PathBuf, PathBuf)>,
+    /// Shown files that are covered by an empty one.
+    pub(super) hidden: Vec<PathBuf>,
     /// Files that we write: (inside, content).
     pub(super) files: Vec<(PathBuf, String)>,
     /// The environment of commands.
@@ -85,7 +97,7 @@ impl Template {
         for path in PROGRAMS {
             template.show(Path::new(path));
         }
-        for name in SETTINGS.iter().chain(&MORE_SETTINGS) {
+        for name in SETTINGS.iter().chain(MORE_SETTINGS) {
             template.show(&Path::new("/etc").join(name));
         }
         template.links.push(("/etc/mtab".into(), "/proc/self/mounts".into()));
@@ -97,6 +109,9 @@ impl Template {
                 template.show(&home.join(name));
             }
         }
+        let of_node = home.and_then(newest_node).map(|bin| bin.with_file_name("etc").join("npmrc"));
+        let hidden = HIDDEN.iter().map(PathBuf::from).chain(of_node);
+        template.hidden = hidden.filter(|path| path.exists()).collect();
         template.environment = environment(home);
         template
     }
@@ -157,7 +172,6 @@ fn environment(home: Option<&Path>) -> Vec<(String, String)> {
         if let Some(pyenv) = there(".pyenv") {
             path.extend([pyenv.join("shims"), pyenv.join("bin")]);
             more.push(("PYENV_ROOT".to_owned(), pyenv.display().to_string()));
-            more.push(("PYENV_REHASH_TIMEOUT".to_owned(), "0".to_owned()));
         }
         path.extend(newest_node(home));
         path.extend(there(".bun/bin"));

@@ -20,6 +20,9 @@ use crate::agent::{Agent, lock};
 /// The most output that is kept between two commands, per stream: the latest.
 const LEFTOVER_BYTES: usize = 64 << 10;
 
+/// What the shell's process begins with; the rest it exports itself.
+const FIRST_VARIABLES: [&str; 4] = ["PATH", "HOME", "LANG", "TERM"];
+
 /// A shell that runs.
 pub(super) struct Live {
     running: Running,
@@ -51,15 +54,26 @@ impl Live {
         let reports = open_reports(&files.reports)?;
         let (kind, program) = find_shell();
         let mut command = agent.command(program, Path::new(&agent.setup.workspace));
-        match kind {
+        // Not as an argument: it would fill every listing of processes.
+        let script = match kind {
             Kind::Bash => {
-                command.args(["--noprofile", "--norc", "-c", include_str!("loop.bash"), "bash"]);
+                command.args(["--noprofile", "--norc", "-c", r#"eval "$(<"$1")""#, "bash"]);
+                include_str!("loop.bash")
             }
             Kind::Posix => {
-                command.args(["-c", include_str!("loop.sh"), "sh"]);
+                command.args(["-c", r#"eval "$(cat "$1")""#, "sh"]);
+                include_str!("loop.sh")
+            }
+        };
+        let mut exports = String::new();
+        for (name, value) in &agent.setup.environment {
+            if !FIRST_VARIABLES.contains(&name.as_str()) {
+                command.env_remove(name);
+                exports.push_str(&format!("export {name}={}\n", quoted(value)));
             }
         }
-        command.args([&files.reports, &files.saved, &files.command]);
+        fs::write(&files.script, exports + script)?;
+        command.args([&files.script, &files.reports, &files.saved, &files.command]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut running = agent.children.spawn(&mut command)?;
         let (Some(commands), Some(stdout), Some(stderr)) =
@@ -191,15 +205,15 @@ fn find_shell() -> (Kind, &'static str) {
 /// A script that any shell reads: the exports, then the directory on the last line.
 fn restore_script(directory: &[u8], exports: &[u8]) -> Vec<u8> {
     let mut script = exports.to_vec();
-    script.extend_from_slice(b"cd -- '");
-    for byte in directory {
-        match byte {
-            b'\'' => script.extend_from_slice(b"'\\''"),
-            byte => script.push(*byte),
-        }
-    }
-    script.extend_from_slice(b"'\n");
+    script.extend_from_slice(b"cd -- ");
+    script.extend_from_slice(quoted(&String::from_utf8_lossy(directory)).as_bytes());
+    script.push(b'\n');
     script
+}
+
+/// A word that any shell reads as this text.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 /// The directory that a restore script ends with.

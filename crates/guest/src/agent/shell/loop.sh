@@ -1,5 +1,5 @@
 # The same as loop.bash for a plain POSIX shell, which cannot read up to a NUL: each command line stands in the
-# file $3, and a line on standard input says that it is there.
+# file $4, and a line on standard input says that it is there.
 __journeyman_report() {
   printf '%s\0%s\0' "$1" "$2"
   pwd
@@ -7,9 +7,9 @@ __journeyman_report() {
   export -p
   printf '\0'
 }
-__journeyman_pipe=$1
-__journeyman_file=$3
-[ -f "$2" ] && . "$2" 2>/dev/null
+__journeyman_pipe=$2
+__journeyman_file=$4
+[ -f "$3" ] && . "$3" 2>/dev/null
 exec 6>&1 7>&2 8<&0 </dev/null
 trap 'exit 124' USR1
 trap '__journeyman_report exit $? >"$__journeyman_pipe" 2>/dev/null' EXIT
