@@ -61,55 +61,43 @@ impl Bases {
     /// The base for the source's current commit, made where there is none yet. With `dirty`, uncommitted
     /// changes are taken along and the base is made anew.
     ///
+    /// The sandbox that read the repository comes with it, for the caller to close when there is time.
+    ///
     /// # Errors
     ///
     /// [`Error::Repository`] where the repository cannot be worked on; [`Error::Sandbox`] where no sandbox
     /// can be had.
-    pub async fn prepare(&self, source: &Source, dirty: bool) -> Result<Base> {
+    pub async fn prepare(&self, source: &Source, dirty: bool) -> Result<(Base, Scratch)> {
         let lock = {
             let mut making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
             making.entry(source.path.clone()).or_default().clone()
         };
         let _one_at_a_time = lock.lock().await;
-        let scratch = self
-            .orchestrator
-            .scratch(&self.root, |spec| source.bind_into(spec))
-            .await
-            .while_doing("open a sandbox to read the repository in")?;
-        let made = self.prepare_in(&scratch, source, dirty).await;
-        scratch.close().await;
-        made
+        let scratch = self.orchestrator.scratch(&self.root, |spec| source.bind_into(spec)).await;
+        let scratch = scratch.map_err(|error| match error {
+            orchestrator::Error::Sandbox(error) => Error::Sandbox(error),
+            other => {
+                Error::Internal { doing: "open a sandbox to read the repository in", source: Box::new(other) }
+            }
+        })?;
+        match self.prepare_in(&scratch, source, dirty).await {
+            Ok(base) => Ok((base, scratch)),
+            Err(error) => {
+                scratch.close().await;
+                Err(error)
+            }
+        }
     }
 
     async fn prepare_in(&self, scratch: &Scratch, source: &Source, dirty: bool) -> Result<Base> {
         let mut base = inspect(scratch, source).await?;
-        let dirty = dirty && base.uncommitted > 0 && !source.bare;
+        let dirty = dirty && !source.bare;
         base.folder = if dirty { format!("dirty-{}", scratch.id()) } else { key(source, &base.head) };
         let folder = self.root.join(&base.folder);
-        if let Some(kept) = read(&folder) {
-            return Ok(kept);
-        }
-        let arguments = [
-            base.head.as_str(),
-            &base.branch,
-            &base.format,
-            &base.author_name,
-            &base.author_email,
-            if dirty { "dirty" } else { "" },
-        ];
-        let environment = source.git_environment();
-        let done =
-            capture::script(scratch.sandbox(), include_str!("prepare.sh"), &arguments, environment).await?;
-        if done.exit_code != 0 {
-            return Err(refuse(
-                "repository_unreadable",
-                format!("{} cannot be cloned: {}", source.path.display(), capture::last_lines(&done.stderr)),
-                "check it with `git fsck`; a partial clone needs its objects first (`git fetch --refetch`)",
-            ));
-        }
-        base.commit = value(&String::from_utf8_lossy(&done.stdout), "commit").to_owned();
-        scratch.stop().await.while_doing("stop the sandbox that read the repository in")?;
-        keep(scratch, &folder, &base)?;
+        let (uncommitted, made) =
+            tokio::join!(count_uncommitted(scratch, source), make(scratch, source, &base, &folder, dirty));
+        let mut base = made?;
+        base.uncommitted = uncommitted;
         Ok(base)
     }
 
@@ -150,6 +138,47 @@ impl Base {
     }
 }
 
+/// The base that is kept in `folder`, or a new one.
+async fn make(scratch: &Scratch, source: &Source, base: &Base, folder: &Path, dirty: bool) -> Result<Base> {
+    if let Some(kept) = read(folder) {
+        return Ok(kept);
+    }
+    let mut base = base.clone();
+    let arguments = [
+        base.head.as_str(),
+        &base.branch,
+        &base.format,
+        &base.author_name,
+        &base.author_email,
+        if dirty { "dirty" } else { "" },
+    ];
+    let environment = source.git_environment();
+    let done =
+        capture::script(scratch.sandbox(), include_str!("prepare.sh"), &arguments, environment).await?;
+    if done.exit_code != 0 {
+        return Err(refuse(
+            "repository_unreadable",
+            format!("{} cannot be cloned: {}", source.path.display(), capture::last_lines(&done.stderr)),
+            "check it with `git fsck`; a partial clone needs its objects first (`git fetch --refetch`)",
+        ));
+    }
+    base.commit = value(&String::from_utf8_lossy(&done.stdout), "commit").to_owned();
+    keep(scratch, folder, &base)?;
+    Ok(base)
+}
+
+/// How many files have changes that are in no commit; 0 where that cannot be told.
+async fn count_uncommitted(scratch: &Scratch, source: &Source) -> u32 {
+    if source.bare {
+        return 0;
+    }
+    let script = "git status --porcelain 2>/dev/null | head -n 1000";
+    match capture::script(scratch.sandbox(), script, &[], source.git_environment()).await {
+        Ok(said) => u32::try_from(String::from_utf8_lossy(&said.stdout).lines().count()).unwrap_or(u32::MAX),
+        Err(_) => 0,
+    }
+}
+
 async fn inspect(scratch: &Scratch, source: &Source) -> Result<Base> {
     let said =
         capture::script(scratch.sandbox(), include_str!("inspect.sh"), &[], source.git_environment()).await?;
@@ -171,7 +200,7 @@ async fn inspect(scratch: &Scratch, source: &Source) -> Result<Base> {
     }
     let or = |key: &str, default: &str| {
         let value = value(&text, key);
-        if value.is_empty() { default.to_owned() } else { value.to_owned() }
+        if value.is_empty() || value.contains(['"', '\\']) { default.to_owned() } else { value.to_owned() }
     };
     Ok(Base {
         head: head.to_owned(),
@@ -180,7 +209,7 @@ async fn inspect(scratch: &Scratch, source: &Source) -> Result<Base> {
         format: or("format", "sha1"),
         author_name: or("name", "Journeyman"),
         author_email: or("email", "journeyman@localhost"),
-        uncommitted: value(&text, "uncommitted").trim().parse().unwrap_or(0),
+        uncommitted: 0,
         submodules: !value(&text, "submodules").is_empty(),
         lfs: !value(&text, "lfs").is_empty(),
         folder: String::new(),

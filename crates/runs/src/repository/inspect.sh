@@ -1,17 +1,18 @@
-# Tells what a repository is, as key=value lines. Runs in a sandbox, with GIT_DIR set.
+# Tells what a repository is, as key=value lines. Runs in a sandbox, with GIT_DIR set. Every program that is
+# started here delays the first request to the model, so few are.
 set -u
-head=$(git rev-parse --verify --quiet 'HEAD^{commit}') || head=
-echo "head=$head"
-echo "branch=$(git symbolic-ref --quiet --short HEAD || :)"
-echo "format=$(git rev-parse --show-object-format)"
-echo "name=$(git config --get user.name || :)"
-echo "email=$(git config --get user.email || :)"
-[ -n "$head" ] || exit 0
-tree=$(git ls-tree --full-tree --name-only HEAD -- .gitmodules .gitattributes)
-case "$tree" in *.gitmodules*) echo "submodules=yes" ;; esac
-case "$tree" in *.gitattributes*)
-  if git cat-file blob HEAD:.gitattributes | grep -q 'filter=lfs'; then echo "lfs=yes"; fi ;;
-esac
+{
+  read -r format && read -r head && read -r branch
+} <<END
+$(git rev-parse --show-object-format 'HEAD^{commit}' --symbolic-full-name HEAD 2>/dev/null)
+END
+case ${head:-} in *[!0-9a-f]*) head= ;; esac
+echo "format=${format:-sha1}"
+echo "head=${head:-}"
+case ${branch:-} in refs/heads/*) echo "branch=${branch#refs/heads/}" ;; esac
+git config --get-regexp '^user\.(name|email)$' | while read -r key value; do echo "${key#user.}=$value"; done
 if [ -n "${GIT_WORK_TREE:-}" ]; then
-  echo "uncommitted=$(git status --porcelain 2>/dev/null | head -n 1000 | wc -l)"
+  [ ! -f "$GIT_WORK_TREE/.gitmodules" ] || echo "submodules=yes"
+  if [ -f "$GIT_WORK_TREE/.gitattributes" ] && grep -q 'filter=lfs' "$GIT_WORK_TREE/.gitattributes"; then echo "lfs=yes"; fi
 fi
+exit 0

@@ -3,11 +3,20 @@
 # $1 commit, $2 branch name or empty, $3 object format, $4 user name, $5 user email, $6 "dirty" or empty
 set -eu
 commit=$1
-clone() { env -u GIT_DIR -u GIT_COMMON_DIR -u GIT_WORK_TREE -u GIT_OBJECT_DIRECTORY -u GIT_ALTERNATE_OBJECT_DIRECTORIES git -C /workspace "$@"; }
-clone init --quiet --template= --object-format="$3" --initial-branch="${2:-main}"
-mkdir -p /workspace/.git/info
+new=/workspace/.git
+mkdir -p $new/objects/pack $new/objects/info $new/info $new/refs/heads $new/refs/tags
+{
+  if [ "$3" = sha256 ]; then
+    printf '[core]\n\trepositoryFormatVersion = 1\n[extensions]\n\tobjectFormat = sha256\n'
+  else
+    printf '[core]\n\trepositoryFormatVersion = 0\n'
+  fi
+  # The clone is seen through an overlay, where inode and change time differ from what the index recorded.
+  printf '[core]\n\tbare = false\n\tfileMode = true\n\tlogAllRefUpdates = true\n\tcheckStat = minimal\n\ttrustCTime = false\n'
+  printf '[gc]\n\tauto = 0\n[user]\n\tname = "%s"\n\temail = "%s"\n' "$4" "$5"
+} >$new/config
 # The source is read-only: whatever git writes goes into the clone, what it reads comes from both.
-export GIT_OBJECT_DIRECTORY=/workspace/.git/objects
+export GIT_OBJECT_DIRECTORY=$new/objects
 export GIT_ALTERNATE_OBJECT_DIRECTORIES="$GIT_COMMON_DIR/objects${GIT_ALTERNATE_OBJECT_DIRECTORIES:+:$GIT_ALTERNATE_OBJECT_DIRECTORIES}"
 if [ "${6:-}" = dirty ]; then
   # The working tree as it stands becomes one commit on top; its objects go straight into the clone.
@@ -21,16 +30,15 @@ if [ "${6:-}" = dirty ]; then
   fi
   unset GIT_INDEX_FILE
 fi
-echo "$commit" | git pack-objects --quiet --revs --delta-base-offset /workspace/.git/objects/pack/pack >/dev/null \
-  2>/tmp/pack-errors || { cat /tmp/pack-errors >&2; exit 1; }
-shallow=$GIT_COMMON_DIR/shallow
-[ ! -s "$shallow" ] || cp "$shallow" /workspace/.git/shallow
-clone config user.name "$4"
-clone config user.email "$5"
-# The clone is seen through an overlay, where inode and change time differ from what the index recorded.
-clone config core.checkStat minimal
-clone config core.trustctime false
-clone config gc.auto 0
-if [ -n "$2" ]; then clone update-ref "refs/heads/$2" "$commit"; else clone update-ref --no-deref HEAD "$commit"; fi
-clone reset --quiet --hard "$commit"
+echo "$commit" | git pack-objects --quiet --revs --delta-base-offset $new/objects/pack/pack >/dev/null
+[ ! -s "$GIT_COMMON_DIR/shallow" ] || cp "$GIT_COMMON_DIR/shallow" $new/shallow
+if [ -n "$2" ]; then
+  case $2 in */*) mkdir -p "$new/refs/heads/${2%/*}" ;; esac
+  echo "$commit" >"$new/refs/heads/$2"
+  echo "ref: refs/heads/$2" >$new/HEAD
+else
+  echo "$commit" >$new/HEAD
+fi
+unset GIT_DIR GIT_COMMON_DIR GIT_WORK_TREE GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES
+git -C /workspace read-tree -u --reset HEAD
 echo "commit=$commit"

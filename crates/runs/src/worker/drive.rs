@@ -8,7 +8,7 @@ use agent::{History, Loop, Outcome};
 use domain::event::{RunEvent, RunSpec, SandboxReady};
 use domain::run::{Reason, RunChange, RunState};
 use models::Model;
-use orchestrator::{StopCause, Wanted};
+use orchestrator::{Scratch, StopCause, Wanted};
 use runtime::CancellationToken;
 use sandbox::Sandbox;
 use store::{Claim, Range};
@@ -87,7 +87,8 @@ async fn fail(journal: &RunJournal, error: &Error) -> Result<()> {
 async fn ride(runs: &Runs, spec: RunSpec, journal: &Arc<RunJournal>, stop: CancellationToken) -> Result<()> {
     change(journal, &[RunChange::Woken, RunChange::Claimed], Vec::new()).await?;
     let model = runs.inner.parts.models.now().open(&spec.model)?;
-    let (base, first) = base_of(runs, &spec).await?;
+    let (base, scratch) = base_of(runs, &spec).await?;
+    let first = scratch.is_some();
     let wanted = Wanted {
         run: spec.run,
         state_dir: runs.folder(spec.run).join("box"),
@@ -129,20 +130,20 @@ async fn change(journal: &RunJournal, changes: &[RunChange], mut more: Vec<RunEv
     if more.is_empty() { Ok(()) } else { Ok(journal.step(more, Vec::new(), Then::GoOn).await?) }
 }
 
-/// The base that the run began with, or one for the repository as it is now; and whether it is new.
-async fn base_of(runs: &Runs, spec: &RunSpec) -> Result<(Base, bool)> {
+/// The base that the run began with; or one for the repository as it is now, with the sandbox that read it.
+async fn base_of(runs: &Runs, spec: &RunSpec) -> Result<(Base, Option<Scratch>)> {
     if let Some(base) = runs.base_of(spec.run) {
-        return Ok((base, false));
+        return Ok((base, None));
     }
     let source = find_source(&spec.repository).await?;
-    let base = runs.inner.bases.prepare(&source, spec.dirty).await?;
+    let (base, scratch) = runs.inner.bases.prepare(&source, spec.dirty).await?;
     let doing = "remember what a run started from";
     let folder = runs.folder(spec.run);
     tokio::fs::create_dir_all(&folder).await.while_doing(doing)?;
     let text = serde_json::to_vec(&base).while_doing(doing)?;
     tokio::fs::write(folder.join("base.new"), text).await.while_doing(doing)?;
     tokio::fs::rename(folder.join("base.new"), folder.join("base.json")).await.while_doing(doing)?;
-    Ok((base, true))
+    Ok((base, Some(scratch)))
 }
 
 impl Runs {
