@@ -56,6 +56,10 @@ impl Ends {
     }
 }
 
+/// So many full pieces of a command's output may follow each other without a gap; of what comes beyond
+/// them only the end is shown.
+const LIVE_BURST: u32 = 4;
+
 /// What the pieces of a live stream are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Sort {
@@ -77,6 +81,9 @@ struct Waiting {
     sort: Option<Sort>,
     bytes: Vec<u8>,
     shown_at: Option<Duration>,
+    /// When the last gap was, and how many pieces were shown since.
+    burst: (Duration, u32),
+    skipped: usize,
 }
 
 impl<'a> LiveStream<'a> {
@@ -93,10 +100,16 @@ impl<'a> LiveStream<'a> {
             waiting.sort = Some(sort.clone());
         }
         waiting.bytes.extend_from_slice(bytes);
-        let due = waiting.shown_at.is_none_or(|at| now.saturating_sub(at) >= LIVE_GAP);
-        if due || waiting.bytes.len() >= LIVE_BYTES {
+        waiting.keep_last(2 * LIVE_BYTES);
+        if waiting.shown_at.is_none_or(|at| now.saturating_sub(at) >= LIVE_GAP) {
+            waiting.burst = (now, 0);
+            self.show(&mut waiting, now);
+        } else if waiting.bytes.len() < LIVE_BYTES {
+            self.came.notify_one();
+        } else if waiting.may_burst(now) {
             self.show(&mut waiting, now);
         } else {
+            waiting.keep_last(LIVE_BYTES / 2);
             self.came.notify_one();
         }
     }
@@ -121,7 +134,10 @@ impl<'a> LiveStream<'a> {
             return;
         }
         let Some(sort) = &waiting.sort else { return };
-        let text = take_text(&mut waiting.bytes);
+        let mut text = take_text(&mut waiting.bytes);
+        if waiting.skipped > 0 {
+            text = format!("\n[{} bytes are not shown here]\n{text}", std::mem::take(&mut waiting.skipped));
+        }
         waiting.shown_at = Some(now);
         self.journal.live(match sort {
             Sort::Text(turn) => Live::Text { turn: *turn, text },
@@ -132,6 +148,26 @@ impl<'a> LiveStream<'a> {
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    /// Whether a full piece may be shown before the next gap. Words of a model always may.
+    fn may_burst(&mut self, now: Duration) -> bool {
+        if now.saturating_sub(self.burst.0) >= LIVE_GAP {
+            self.burst = (now, 0);
+        }
+        self.burst.1 += 1;
+        self.burst.1 <= LIVE_BURST || !matches!(self.sort, Some(Sort::Output(_)))
+    }
+
+    /// Forgets all but the end of a command's output that waits.
+    fn keep_last(&mut self, most: usize) {
+        if matches!(self.sort, Some(Sort::Output(_))) && self.bytes.len() > most {
+            let excess = self.bytes.len() - most;
+            self.bytes.drain(..excess);
+            self.skipped += excess;
+        }
     }
 }
 

@@ -66,8 +66,7 @@ pub(crate) async fn show(
     let Some(mut cut) = cut(&text, limit_tokens) else {
         return Ok(Shown { text: text + &footer, artifact: None });
     };
-    let name: String =
-        call_id.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).take(80).collect();
+    let name: String = call_id.chars().map(file_letter).take(80).collect();
     let (lines, bytes) = (text.lines().count(), text.len());
     let path = format!("/tmp/journeyman/output/{name}.txt");
     let whole = text.into_bytes();
@@ -79,8 +78,14 @@ pub(crate) async fn show(
         format!("{lines} lines, {bytes} bytes")
     };
     let place = if in_sandbox { path.as_str() } else { "an artifact of the run" };
-    cut.push_str(&format!("\n[The output was long. The whole of it ({kept}) is in {place}.]"));
+    let gap = if cut.ends_with('\n') { "" } else { "\n" };
+    cut.push_str(&format!("{gap}[The output was long. The whole of it ({kept}) is in {place}.]"));
     Ok(Shown { text: cut + &footer, artifact: Some(artifact) })
+}
+
+/// Call ids come from models: only what is harmless in a file name stays.
+const fn file_letter(letter: char) -> char {
+    if letter.is_ascii_alphanumeric() || letter == '-' || letter == '_' { letter } else { '_' }
 }
 
 /// The first and the last half of `limit_tokens`, at line ends where they are near; `None` where the text

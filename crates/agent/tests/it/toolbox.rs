@@ -219,33 +219,35 @@ async fn the_results_of_one_answer_take_at_most_a_third_of_a_small_window() {
     assert!(sizes.iter().sum::<usize>() < 4_000 + 5 * 50 + 800, "{sizes:?}");
 }
 
+fn live_output(world: &World) -> Vec<String> {
+    let pieces = world.journal.live().into_iter().filter_map(|live| match live {
+        Live::Output { text, .. } => Some(text),
+        Live::Text { .. } | Live::Thinking { .. } => None,
+    });
+    pieces.collect()
+}
+
 #[tokio::test]
-async fn live_output_comes_in_few_pieces() {
-    let (world, _) = lines(5_000, GuardProfile::Standard).await;
-    let pieces: Vec<usize> = world
-        .journal
-        .live()
-        .into_iter()
-        .filter_map(|live| match live {
-            Live::Output { text, .. } => Some(text.len()),
-            Live::Text { .. } | Live::Thinking { .. } => None,
-        })
-        .collect();
-    let whole: usize = (1..=5_000).map(|n| format!("this is line {n}\n").len()).sum();
-    assert_eq!(pieces.iter().sum::<usize>(), whole);
-    assert!(pieces.len() < 20, "{}", pieces.len());
+async fn live_output_comes_whole_and_in_few_pieces() {
+    let (world, _) = lines(1_500, GuardProfile::Standard).await;
+    let whole: String = (1..=1_500).map(|n| format!("this is line {n}\n")).collect();
+    let pieces = live_output(&world);
+    assert_eq!(pieces.concat(), whole);
+    assert!(pieces.len() < 8, "{}", pieces.len());
+}
+
+#[tokio::test]
+async fn of_a_flood_watchers_see_the_start_and_the_end() {
+    let (world, _) = lines(100_000, GuardProfile::Standard).await;
+    let shown = live_output(&world).concat();
+    assert!(shown.starts_with("this is line 1\n") && shown.ends_with("this is line 100000\n"));
+    assert!(shown.contains(" bytes are not shown here]\n") && shown.len() < 64 << 10, "{}", shown.len());
 }
 
 #[tokio::test]
 async fn what_a_hanging_command_printed_last_is_shown_after_a_moment() {
     let world = world("bash", json!({"command": "drip"}));
-    let shown = || -> String {
-        let live = world.journal.live().into_iter().filter_map(|live| match live {
-            Live::Output { text, .. } => Some(text),
-            Live::Text { .. } | Live::Thinking { .. } => None,
-        });
-        live.collect()
-    };
+    let shown = || live_output(&world).concat();
     let watcher = async {
         // The look for wishes, and the wait for the next piece.
         world.clock.wait_for_sleepers(2).await;
