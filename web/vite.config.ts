@@ -1,9 +1,12 @@
 /** How the web app is built: static files with hashed names, nothing inlined, everything from our origin. */
 import tailwindcss from '@tailwindcss/vite';
 import react from '@vitejs/plugin-react';
-import { defineConfig } from 'vite';
+import { defineConfig, type ProxyOptions } from 'vite';
 
 const server = 'http://127.0.0.1:4000';
+
+/** The server takes requests from its own pages only; while developing, this page stands in for them. */
+const proxy: ProxyOptions = { target: server, changeOrigin: true, ws: true, headers: { origin: server } };
 
 export default defineConfig({
   plugins: [react(), tailwindcss()],
@@ -20,5 +23,5 @@ export default defineConfig({
       },
     },
   },
-  server: { proxy: { '/v1': { target: server, ws: true }, '/docs': server } },
+  server: { proxy: { '/v1': proxy, '/docs': proxy } },
 });

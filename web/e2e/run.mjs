@@ -5,6 +5,7 @@
 import { mkdirSync } from 'node:fs';
 import { launch } from './browser.mjs';
 import { Journeyman } from './journeyman.mjs';
+import { ownRepository } from './own.mjs';
 import { pagesHold } from './pages.mjs';
 import { Report } from './report.mjs';
 import { playDemo } from './story.mjs';
@@ -30,6 +31,7 @@ try {
   });
   const world = { report, journeyman, told, context, page, base: new URL(told.url).origin };
   await playDemo(world);
+  await ownRepository(world);
   await pagesHold(world);
   await report.check('no page threw an error or broke the policy', () => {
     if (errors.length > 0) throw new Error(errors.join('\n'));

@@ -53,7 +53,7 @@ export function ApplyButton({ run, applied }: { run: Run; applied: boolean }) {
 function Paths({ paths }: { paths: unknown }) {
   if (!Array.isArray(paths) || paths.length === 0) return null;
   return (
-    <ul className="mt-1 font-mono text-xs text-ink-2">
+    <ul aria-label="Files in the way" className="mt-1 font-mono text-xs text-ink-2">
       {paths.map((path) => (
         <li key={String(path)} className="wrap-anywhere">
           {String(path)}
