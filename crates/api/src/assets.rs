@@ -40,13 +40,15 @@ fn answer(asset: Asset, cache: &'static str) -> Response {
 
 #[cfg(feature = "embed-web")]
 #[derive(rust_embed::RustEmbed)]
-#[folder = "$CARGO_MANIFEST_DIR/../../web/dist"]
+#[folder = "../../web/dist"]
 struct Dist;
 
 #[cfg(feature = "embed-web")]
 fn find(path: &str) -> Option<Asset> {
     let file = Dist::get(path)?;
-    Some(Asset { content_type: file.metadata.mimetype().to_owned(), bytes: file.data })
+    let mime = file.metadata.mimetype();
+    let charset = if mime.starts_with("text/") { "; charset=utf-8" } else { "" };
+    Some(Asset { content_type: format!("{mime}{charset}"), bytes: file.data })
 }
 
 #[cfg(not(feature = "embed-web"))]
@@ -57,4 +59,36 @@ fn find(_path: &str) -> Option<Asset> {
 fn how_to_build() -> Asset {
     let page = include_str!("assets/how_to_build.html");
     Asset { bytes: page.as_bytes().into(), content_type: "text/html; charset=utf-8".to_owned() }
+}
+
+#[cfg(all(test, feature = "embed-web"))]
+mod tests {
+    use super::*;
+
+    async fn get(path: &str) -> Response {
+        serve(Method::GET, path.parse().expect("an address")).await
+    }
+
+    fn header_of(response: &Response, name: header::HeaderName) -> &str {
+        response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    #[tokio::test]
+    async fn the_apps_page_is_given_for_its_addresses_and_never_kept() {
+        for path in ["/", "/index.html", "/welcome", "/p/shop/runs/1"] {
+            let page = get(path).await;
+            assert_eq!(page.status(), StatusCode::OK, "{path}");
+            assert_eq!(header_of(&page, header::CONTENT_TYPE), "text/html; charset=utf-8");
+            assert_eq!(header_of(&page, header::CACHE_CONTROL), "no-cache");
+        }
+    }
+
+    #[tokio::test]
+    async fn files_whose_names_carry_a_hash_are_kept_for_ever() {
+        let script = Dist::iter().find(|path| path.starts_with("assets/") && path.ends_with(".js"));
+        let file = get(&format!("/{}", script.expect("a script"))).await;
+        assert_eq!(header_of(&file, header::CACHE_CONTROL), "public, max-age=31536000, immutable");
+        assert!(header_of(&file, header::CONTENT_TYPE).starts_with("text/javascript"));
+        assert_eq!(get("/assets/missing.js").await.status(), StatusCode::NOT_FOUND);
+    }
 }

@@ -19,4 +19,4 @@ mod schema;
 pub use app::{ApiSettings, Hooks, Parts, Probe, ProviderSource, Retention};
 pub use credentials::SocketPeer;
 pub use openapi::document;
-pub use router::router;
+pub use router::{router, router_with};

@@ -24,6 +24,12 @@ pub(crate) const BODY_MAX_BYTES: usize = 1 << 20;
 /// The API and the web app. The listener of the socket file puts a
 /// [`SocketPeer`](crate::SocketPeer) into its requests' extensions.
 pub fn router(parts: Parts) -> Router {
+    router_with(parts, Router::new())
+}
+
+/// As [`router`], with further routes on the same port, behind the same checks of host and origin. They
+/// come before the web app's and must not begin with `/v1` or `/docs`.
+pub fn router_with(parts: Parts, more: Router) -> Router {
     let hosts = Arc::new(Hosts::new(parts.settings.port, &parts.settings.hosts));
     let app = App::new(parts);
     let (api, _document) = routes::all().split_for_parts();
@@ -34,6 +40,7 @@ pub fn router(parts: Parts) -> Router {
         .route("/docs/api", get(openapi::page))
         .route("/docs/api.js", get(openapi::script))
         .route("/docs/api.css", get(openapi::style))
+        .merge(more.with_state(()))
         .route("/v1", any(no_such_route))
         .route("/v1/{*rest}", any(no_such_route))
         .method_not_allowed_fallback(method_not_allowed)

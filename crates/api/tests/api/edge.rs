@@ -178,3 +178,17 @@ async fn status_tells_how_the_server_stands() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn further_routes_stand_behind_the_same_checks() {
+    each_rig(async |rig| -> Tested {
+        let ours = rig.get("/sandboxes", As::Nobody).await;
+        assert_eq!((ours.status, ours.text.as_str()), (StatusCode::OK, "[]"));
+        assert_eq!(ours.header("x-content-type-options"), "nosniff");
+        let headers = [("host", "evil.example:4000")];
+        let rebound = rig.send_with(Method::GET, "/sandboxes", As::Nobody, None, &headers).await;
+        assert_eq!(rebound.code(), "host_not_allowed");
+        Ok(())
+    })
+    .await;
+}

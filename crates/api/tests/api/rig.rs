@@ -83,7 +83,9 @@ impl Rig {
         let world = World::open(database.open(Ambient::system()).await, database.folder()).await;
         let (ambient, clock) = Ambient::mock(3);
         let supervisor = Supervisor::new();
-        let router = api::router(Parts {
+        // What another crate may one day serve at the same port.
+        let more = Router::new().route("/sandboxes", axum::routing::get(async || "[]"));
+        let parts = Parts {
             runs: world.runs.clone(),
             accounts: world.accounts.clone(),
             models: world.models.clone(),
@@ -102,7 +104,8 @@ impl Rig {
                 environment_keys: vec![ProviderSource { provider: "openai".to_owned(), base_url: None }],
                 secure_cookie: false,
             },
-        });
+        };
+        let router = api::router_with(parts, more);
         let repository = Repository::with(&[("a", "1\n")]);
         let folder = database.folder().to_owned();
         Self { world, router, clock, repository, folder, supervisor }
