@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use domain::event::{ToolLabel, ToolOutcome};
 use domain::transcript::ToolCall;
+use futures_util::future::BoxFuture;
 use runtime::Ambient;
 use sandbox::{Sandbox, SandboxError};
 use serde::de::DeserializeOwned;
@@ -23,6 +24,9 @@ use crate::port::Journal;
 
 pub use specs::specs;
 pub(crate) use specs::tokens;
+
+/// Whatever is not a command is done within this time: a file may be a pipe that nobody writes to.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(60);
 
 /// A call whose arguments were read.
 #[derive(Debug, Clone, PartialEq)]
@@ -159,22 +163,35 @@ impl Tool {
 
 impl ReadTool {
     pub(crate) async fn run(&self, hands: &Hands<'_>) -> Ran {
-        match self {
-            Self::File(args) => args.run(hands).await,
-            Self::Grep(args) => args.run(hands).await,
-            Self::Glob(args) => args.run(hands).await,
-        }
+        let run = async {
+            match self {
+                Self::File(args) => args.run(hands).await,
+                Self::Grep(args) => args.run(hands).await,
+                Self::Glob(args) => args.run(hands).await,
+            }
+        };
+        within(ANSWERS_WITHIN, hands, run).await
     }
 }
 
 impl WriteTool {
     pub(crate) async fn run(&self, hands: &Hands<'_>) -> Ran {
-        match self {
-            Self::File(args) => args.run(hands).await,
-            Self::Edit(args) => args.run(hands).await,
-            Self::Bash(args) => args.run(hands).await,
-        }
+        let (run, limit): (BoxFuture<'_, Ran>, Duration) = match self {
+            Self::File(args) => (Box::pin(args.run(hands)), ANSWERS_WITHIN),
+            Self::Edit(args) => (Box::pin(args.run(hands)), ANSWERS_WITHIN),
+            // The sandbox stops a command by itself; this is for one that does not.
+            Self::Bash(args) => (Box::pin(args.run(hands)), args.timeout() + ANSWERS_WITHIN),
+        };
+        within(limit, hands, run).await
     }
+}
+
+async fn within(limit: Duration, hands: &Hands<'_>, run: impl Future<Output = Ran>) -> Ran {
+    hands.ambient.within(limit, run).await.unwrap_or_else(|| {
+        let text =
+            format!("the sandbox did not answer for {} s; how far this came is unknown", limit.as_secs());
+        Ran::failed(text, "no answer")
+    })
 }
 
 impl Ran {

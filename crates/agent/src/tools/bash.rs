@@ -31,6 +31,12 @@ impl Bash {
         self.background.unwrap_or(false)
     }
 
+    /// After this long the command is stopped.
+    pub(super) fn timeout(&self) -> Duration {
+        let seconds = self.timeout_seconds.unwrap_or(DEFAULT_TIMEOUT_SECONDS);
+        Duration::from_secs(seconds.clamp(1, MAX_TIMEOUT_SECONDS))
+    }
+
     pub(crate) async fn run(&self, hands: &Hands<'_>) -> Ran {
         if self.in_background() { self.start(hands).await } else { self.run_to_end(hands).await }
     }
@@ -49,8 +55,7 @@ impl Bash {
     }
 
     async fn run_to_end(&self, hands: &Hands<'_>) -> Ran {
-        let seconds = self.timeout_seconds.unwrap_or(DEFAULT_TIMEOUT_SECONDS).clamp(1, MAX_TIMEOUT_SECONDS);
-        let timeout = Duration::from_secs(seconds).min(hands.time_left);
+        let timeout = self.timeout().min(hands.time_left);
         let kept = Mutex::new(Ends::new(KEPT_MAX_BYTES));
         let live = LiveStream::new(hands.journal, hands.ambient);
         let sort = Sort::Output(hands.call_id.to_owned());

@@ -8,6 +8,9 @@ use super::files::{WHOLE_MAX_BYTES, changed_lines};
 use super::{Hands, Ran};
 use crate::label::{change, count};
 
+/// Lines of larger texts are not compared letter by letter.
+const COMPARED_BYTES: usize = 512 << 10;
+
 /// An edit.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct EditFile {
@@ -98,7 +101,8 @@ fn line_number(text: &str, at: usize) -> usize {
 
 /// The line that is most like `wanted`, where one is like it at all.
 fn nearest<'a>(text: &'a str, wanted: &str) -> Option<(usize, &'a str)> {
-    let wanted_pairs = pairs(wanted.trim());
+    let small = text.len() <= COMPARED_BYTES && wanted.len() <= COMPARED_BYTES;
+    let wanted_pairs = if small { pairs(wanted.trim()) } else { HashSet::new() };
     let likeness = |line: &str| {
         if line == wanted {
             return 1_002;
@@ -106,6 +110,9 @@ fn nearest<'a>(text: &'a str, wanted: &str) -> Option<(usize, &'a str)> {
         let line = line.trim();
         if line == wanted.trim() {
             return 1_001;
+        }
+        if !small {
+            return 0;
         }
         let line = pairs(line);
         let both = line.intersection(&wanted_pairs).count();

@@ -17,6 +17,10 @@ const PAGE_BYTES: usize = 100_000;
 const LINE_LETTERS: usize = 2_000;
 /// Bytes that are read at once.
 const CHUNK_BYTES: u64 = 4 << 20;
+/// No line is held longer while its end is looked for.
+const LINE_BYTES: usize = 64 << 10;
+/// So far a file is looked through for the lines of a page.
+const SCAN_BYTES: u64 = 256 << 20;
 /// No larger file is read whole for editing.
 pub(super) const WHOLE_MAX_BYTES: u64 = 16 << 20;
 
@@ -53,6 +57,10 @@ impl ReadFile {
             if end || (page.full && size > CHUNK_BYTES) {
                 return page.finish(end, size);
             }
+            if offset >= SCAN_BYTES {
+                page.take(&mut rest, true);
+                return page.given_up(size);
+            }
         }
     }
 }
@@ -65,11 +73,13 @@ struct Page {
     shown: u64,
     full: bool,
     text: String,
+    /// Bytes of the line under way that were not held.
+    unheld: usize,
 }
 
 impl Page {
     const fn new(first: u64, limit: u64) -> Self {
-        Self { first, limit, line: 0, shown: 0, full: false, text: String::new() }
+        Self { first, limit, line: 0, shown: 0, full: false, text: String::new(), unheld: 0 }
     }
 
     /// Takes all whole lines out of `bytes`; at the file's `end` the last one too.
@@ -84,10 +94,13 @@ impl Page {
             self.add(bytes);
             bytes.clear();
         }
+        self.unheld += bytes.len().saturating_sub(LINE_BYTES);
+        bytes.truncate(LINE_BYTES);
     }
 
     fn add(&mut self, line: &[u8]) {
         self.line += 1;
+        let unheld = std::mem::take(&mut self.unheld);
         if self.line < self.first || self.full {
             return;
         }
@@ -100,7 +113,7 @@ impl Page {
         let _ = write!(self.text, "{:>6}\t", self.line);
         match line.char_indices().nth(LINE_LETTERS) {
             Some((end, _)) => {
-                let more = line.len() - end;
+                let more = line.len() - end + unheld;
                 let _ = writeln!(self.text, "{} [{more} more bytes in this line]", &line[..end]);
             }
             None => {
@@ -108,6 +121,13 @@ impl Page {
                 self.text.push('\n');
             }
         }
+    }
+
+    /// The file is too long to be looked through any further.
+    fn given_up(self, size: u64) -> Ran {
+        let mut ran = self.finish(false, size);
+        ran.whole.text.push_str("[looked through the first 256 MiB; use bash for what comes later]");
+        ran
     }
 
     fn finish(mut self, counted: bool, size: u64) -> Ran {

@@ -133,6 +133,27 @@ async fn a_file_of_many_megabytes_is_paged_without_being_read_to_its_end() {
 }
 
 #[tokio::test]
+async fn a_line_without_an_end_is_not_held_whole() {
+    let world = world("read_file", json!({"path": "endless.txt"}));
+    world.machine.put("endless.txt", &vec![b'x'; 20 << 20]);
+    let page = make(&world).await;
+    assert_eq!(page.summary, "1 line");
+    let (_, more) = page.output.split_once("x [").unwrap();
+    assert_eq!(more, format!("{} more bytes in this line]\n", (20 << 20) - 2_000));
+}
+
+#[tokio::test]
+async fn a_file_that_never_answers_does_not_hold_the_run() {
+    let world = world("read_file", json!({"path": "pipe"}));
+    let clock = async {
+        world.clock.wait_for_sleepers(2).await;
+        world.clock.advance(std::time::Duration::from_secs(60));
+    };
+    let (ended, ()) = tokio::join!(make(&world), clock);
+    assert_eq!((ended.outcome, ended.summary.as_str()), (ToolOutcome::Failed, "no answer"));
+}
+
+#[tokio::test]
 async fn a_command_tells_its_exit_code_and_its_output_is_cleaned_for_the_model_only() {
     let failed = ended("bash", json!({"command": "fail"})).await;
     assert_eq!((failed.outcome, failed.summary.as_str()), (ToolOutcome::Failed, "exit 1"));

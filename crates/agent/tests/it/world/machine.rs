@@ -204,6 +204,9 @@ impl Sandbox for Machine {
     fn read<'a>(&'a self, path: &'a str, offset: u64, max_bytes: u64) -> Answer<'a, FileRead> {
         Box::pin(async move {
             self.alive()?;
+            if path == "pipe" {
+                return std::future::pending().await;
+            }
             let inside = self.lock();
             let Some(bytes) = inside.files.get(path) else {
                 return Err(SandboxError::File {
