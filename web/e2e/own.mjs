@@ -22,7 +22,7 @@ calls = [{ tool = "write_file", arguments = { path = "count.txt", content = "six
 
 [[turn]]
 delay_ms = 800
-say = "Counted to **six**."
+say = "Counted to **six**. <img src=x onerror=document.title=1> [a link](javascript:alert(1)) ![picture](https://example.com/x.png)"
 `;
 
 function makeRepository(home) {
@@ -75,6 +75,12 @@ export async function ownRepository(world) {
     await state(page, 'succeeded');
     await page.locator('[data-result]').getByText('test -f count.txt').waitFor(STEP_LIMIT);
     holds((await page.locator('[data-step]').count()) === 2, 'there are not two steps');
+  });
+  await report.check('what an agent writes is words, never a page', async () => {
+    const log = page.getByRole('log');
+    await log.getByText('onerror=document.title').waitFor(STEP_LIMIT);
+    holds((await log.locator('img, script, iframe, [href^="javascript"]').count()) === 0, 'it became a page');
+    holds((await log.locator('strong').getByText('six').count()) === 1, 'the emphasis is lost');
   });
   await report.check('uncommitted work is never overwritten, and the files are named', async () => {
     writeFileSync(join(repository.path, 'count.txt'), 'my own count\n');

@@ -46,7 +46,7 @@ export type Block =
   | (BlockBase & { kind: 'prose'; text: string })
   | (BlockBase & { kind: 'thinking'; text: string })
   | (BlockBase & { kind: 'message'; text: string; by: string })
-  | (BlockBase & { kind: 'tasks'; tasks: TaskLine[] })
+  | (BlockBase & { kind: 'tasks'; tasks: TaskLine[]; first: boolean })
   | (BlockBase & { kind: 'checkpoint'; files: FileChange[] })
   | (BlockBase & {
       kind: 'check';
@@ -58,7 +58,7 @@ export type Block =
   | (BlockBase & { kind: 'notice'; reason: Reason })
   | (BlockBase & { kind: 'trouble'; reason: Reason; retryAtMs: number | null })
   | (BlockBase & { kind: 'compacted'; summary: string })
-  | (BlockBase & { kind: 'sandbox'; text: string; lost: string[] })
+  | (BlockBase & { kind: 'sandbox'; text: string; again: boolean; lost: string[] })
   | (BlockBase & { kind: 'delivery'; delivery: EventData['delivery.made'] })
   | (BlockBase & { kind: 'state'; state: RunState })
   | StepBlock

@@ -55,6 +55,8 @@ const BEGINNING = 200;
 function followed(entry: Command, ended: EventData['tool.ended']): boolean {
   const live = withoutEscapes(entry.text).trimEnd();
   if (!entry.whole || live === '') return false;
+  // Nobody knows what else it printed.
+  if (ended.outcome === 'interrupted') return true;
   if (ended.artifact) return ended.output.startsWith(live.slice(0, BEGINNING));
   return live === ended.output.replace(FOOTER, '').trimEnd();
 }

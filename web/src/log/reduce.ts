@@ -4,7 +4,7 @@
  */
 import type { Block, LiveTurn, RunLog, StepBlock, Turn } from './blocks';
 import { endCommand, printLive, startCommand } from './commands';
-import type { Envelope, EventData, EventKind, LiveMessage, Usage } from './events';
+import type { Envelope, EventData, EventKind, LiveMessage, TaskLine, Usage } from './events';
 
 /** The first sequence number that is missing, when a batch does not follow on from the log. */
 export type Fold = { log: RunLog; missingAfter: number | null };
@@ -74,8 +74,9 @@ const handlers: Handlers = {
   },
   'run.state': changeState,
   'sandbox.ready': (draft, ready, event) => {
+    const again = draft.sandbox !== null;
     draft.sandbox = ready;
-    push(draft, event, { kind: 'sandbox', text: ready.isolation, lost: ready.lost_processes ?? [] });
+    push(draft, event, { kind: 'sandbox', text: ready.isolation, again, lost: ready.lost_processes ?? [] });
   },
   'turn.asked': (draft, { turn, context_tokens }) => {
     openTurn(draft, turn);
@@ -91,8 +92,10 @@ const handlers: Handlers = {
   'tool.ended': endTool,
   narration: (draft, { text }, event) => push(draft, event, { kind: 'prose', text }),
   'tasks.updated': (draft, { tasks }, event) => {
+    const news = tasks.filter((task) => !draft.tasks.some((old) => sameTask(old, task)));
+    const first = !tasks.some((task) => draft.tasks.some((old) => old.title === task.title));
     draft.tasks = tasks;
-    push(draft, event, { kind: 'tasks', tasks });
+    if (news.length > 0) push(draft, event, { kind: 'tasks', tasks: first ? tasks : news, first });
   },
   'question.asked': (draft, question, event) => {
     draft.openQuestion = question.id;
@@ -122,6 +125,8 @@ const handlers: Handlers = {
   },
   notice: (draft, reason, event) => push(draft, event, { kind: 'notice', reason }),
 };
+
+const sameTask = (a: TaskLine, b: TaskLine): boolean => a.title === b.title && a.state === b.state;
 
 type BlockBody = Block extends infer B ? (B extends Block ? Omit<B, 'id' | 'atMs' | 'turn'> : never) : never;
 

@@ -17,7 +17,7 @@ describe('rows', () => {
 
   it('head each turn once, in order', () => {
     const turns = rowsOf(log.blocks, null).flatMap((row) => (row.turnStart === null ? [] : [row.turnStart]));
-    expect(turns).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    expect(turns).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
   });
 
   it('leave the end of the run to its result card', () => {
@@ -26,14 +26,14 @@ describe('rows', () => {
   });
 
   it('have keys of their own', () => {
-    const keys = rowsOf(log.blocks, { turn: 8, text: 'and', thinking: '' }).map((row) => row.key);
+    const keys = rowsOf(log.blocks, { turn: 10, text: 'and', thinking: '' }).map((row) => row.key);
     expect(new Set(keys).size).toBe(keys.length);
   });
 });
 
 describe('the ribbon', () => {
   it('has a column a turn, and one for waiting', () => {
-    expect(columnsOf(log.turns, 'succeeded')).toHaveLength(7);
+    expect(columnsOf(log.turns, 'succeeded')).toHaveLength(9);
     expect(columnsOf(log.turns, 'waiting').at(-1)).toEqual({ kind: 'waiting' });
   });
 
@@ -52,6 +52,6 @@ describe('the ribbon', () => {
   });
 
   it('says in words what it shows', () => {
-    expect(ribbonLabel(log)).toBe('7 turns, 1 with a failed action, 2 that changed files.');
+    expect(ribbonLabel(log)).toBe('9 turns, 1 with a failed action, 2 that changed files.');
   });
 });

@@ -68,7 +68,9 @@ export function Header({ run, log, facts }: Props) {
       <div className="flex items-center gap-x-4 gap-y-1 mt-1.5 flex-wrap text-xs text-ink-2">
         <Status state={facts.state}>{statusText(run, facts)}</Status>
         <span className="flex items-center gap-1.5 min-w-0">
-          <span className="font-mono truncate max-w-[220px]">{run.model}</span>
+          <span className="font-mono truncate max-w-[220px]" title={run.model}>
+            {run.model}
+          </span>
           {run.scripted && <ScriptedLabel />}
         </span>
         {facts.branch && (

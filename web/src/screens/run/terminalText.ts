@@ -58,7 +58,7 @@ const ENDINGS = {
 function ending(command: Command): string {
   const newline =
     command.text === '' || command.text.endsWith('\n') || command.outcome === 'running' ? '' : '\n';
-  const told = /\[exit [^\]]*\]\s*$/.test(command.text);
+  const told = /\[exit [^\]]*\]\s*$|^interrupted: /.test(command.text);
   return told ? newline : newline + ENDINGS[command.outcome];
 }
 

@@ -35,7 +35,7 @@ export function BlockView({ block }: { block: Plain }) {
     case 'thinking':
       return <Thought text={block.text} />;
     case 'tasks':
-      return <TasksView tasks={block.tasks} />;
+      return <TasksView tasks={block.tasks} first={block.first} />;
     case 'checkpoint':
       return <Checkpoint files={block.files} />;
     case 'check':
@@ -58,7 +58,7 @@ export function BlockView({ block }: { block: Plain }) {
     case 'sandbox':
       return (
         <Line icon={<Package size={13} aria-hidden="true" />} tone="text-ink-3">
-          Sandbox ready: {block.text}
+          {block.again ? 'A new sandbox holds the same files' : `Sandbox ready: ${block.text}`}
           {block.lost.length > 0 && `. Lost with the one before: ${block.lost.join(', ')}`}
         </Line>
       );

@@ -1,4 +1,4 @@
-/** The agent's own task list, as it stood then. */
+/** The agent's own task list: all of it at first, then what changed. */
 
 import type { TaskLine } from '../../../log/events';
 import { Glyph, type Tone } from '../../../ui/Glyph';
@@ -6,9 +6,12 @@ import { Glyph, type Tone } from '../../../ui/Glyph';
 const TONES: Record<TaskLine['state'], Tone> = { open: 'idle', active: 'run', done: 'ok' };
 const WORDS: Record<TaskLine['state'], string> = { open: 'to do', active: 'under way', done: 'done' };
 
-export function TasksView({ tasks }: { tasks: TaskLine[] }) {
+export function TasksView({ tasks, first }: { tasks: TaskLine[]; first: boolean }) {
   return (
-    <ul aria-label="Task list" className="my-3 flex flex-col gap-1">
+    <ul
+      aria-label={first ? 'Task list' : 'Changed tasks'}
+      className={`my-3 flex gap-y-1 ${first ? 'flex-col' : 'flex-wrap gap-x-5'}`}
+    >
       {tasks.map((task) => (
         <li key={task.title} className="flex items-center gap-2.5 text-sm">
           <Glyph tone={TONES[task.state]} size={9} />
