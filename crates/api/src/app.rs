@@ -2,15 +2,20 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use accounts::Accounts;
+use axum::http::StatusCode;
 use domain::OrgId;
 use futures_util::future::BoxFuture;
 use models::SharedRegistry;
 use orchestrator::Orchestrator;
 use runs::Runs;
 use runtime::{Ambient, Supervisor};
-use store::Store;
+use store::{Sizes, Store};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
+
+use crate::problem::{Problem, Result};
 
 /// What the API is made of.
 pub struct Parts {
@@ -105,11 +110,46 @@ pub struct ProviderSource {
 
 /// The parts, as handlers hold them.
 #[derive(Clone)]
-pub(crate) struct App(Arc<Parts>);
+pub(crate) struct App(Arc<Inner>);
+
+struct Inner {
+    parts: Parts,
+    streams: Arc<Semaphore>,
+    sizes: Mutex<Option<(Duration, Sizes)>>,
+}
+
+/// The most streams and sockets that are open at once.
+const STREAMS_MAX: usize = 512;
+/// How long the sizes of what is kept are not measured anew.
+const SIZES_KEPT_FOR: Duration = Duration::from_secs(30);
 
 impl App {
     pub(crate) fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts))
+        let streams = Arc::new(Semaphore::new(STREAMS_MAX));
+        Self(Arc::new(Inner { parts, streams, sizes: Mutex::default() }))
+    }
+
+    /// Room for one more open stream; given back when it is dropped.
+    pub(crate) fn room_for_stream(&self) -> Result<OwnedSemaphorePermit> {
+        self.0.streams.clone().try_acquire_owned().map_err(|_| {
+            let detail = "too many streams are open at once";
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_streams", detail)
+                .with_fix("close some, then try again")
+        })
+    }
+
+    /// How much is kept, as it was at most half a minute ago: measuring walks over all blobs.
+    pub(crate) async fn sizes(&self) -> Result<Sizes> {
+        let mut kept = self.0.sizes.lock().await;
+        let now = self.ambient.clock.elapsed();
+        if let Some((measured_at, sizes)) = *kept
+            && now.saturating_sub(measured_at) < SIZES_KEPT_FOR
+        {
+            return Ok(sizes);
+        }
+        let sizes = self.store.sizes().await?;
+        *kept = Some((now, sizes));
+        Ok(sizes)
     }
 }
 
@@ -117,6 +157,6 @@ impl std::ops::Deref for App {
     type Target = Parts;
 
     fn deref(&self) -> &Parts {
-        &self.0
+        &self.0.parts
     }
 }

@@ -23,6 +23,8 @@ use crate::router::BODY_MAX_BYTES;
 pub(crate) const HEADER: &str = "idempotency-key";
 /// The longest key.
 const KEY_MAX_BYTES: usize = 200;
+/// How long answers are kept at least.
+const KEPT_FOR_MS: i64 = 24 * 60 * 60 * 1_000;
 /// The largest answer that is kept.
 const ANSWER_MAX_BYTES: usize = 1 << 20;
 
@@ -138,7 +140,12 @@ async fn keep(app: &App, asked: store::Request, response: Response) -> Result<Re
     let now_ms = app.ambient.now_ms();
     let written = app
         .store
-        .write(move |tx| Box::pin(async move { tx.idempotent_keep(&asked, &text, now_ms).await }))
+        .write(move |tx| {
+            Box::pin(async move {
+                tx.idempotent_forget(now_ms - KEPT_FOR_MS).await?;
+                tx.idempotent_keep(&asked, &text, now_ms).await
+            })
+        })
         .await;
     if let Err(error) = written {
         // It is done; that its repetition would not be noticed is no reason to say otherwise.

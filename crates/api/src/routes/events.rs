@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use serde::Deserialize;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::app::App;
@@ -54,10 +54,11 @@ pub(crate) async fn follow_events(
 ) -> Result<Response> {
     let epoch = app.store.epoch();
     let after = last_event_id(&headers, &epoch)?.unwrap_or(wanted.after);
+    let room = app.room_for_stream()?;
     let followed = follow(&app, &allowed, &wanted.stream, after).await?;
     let (frames, body) = mpsc::channel(FRAMES);
     let supervisor = app.supervisor.clone();
-    supervisor.spawn("sse", pump(app, Pump { followed, epoch, shown, frames }));
+    supervisor.spawn("sse", pump(app, Pump { followed, epoch, shown, frames, _room: room }));
     let body = Body::from_stream(ReceiverStream::new(body).map(Ok::<_, Infallible>));
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream"),
@@ -85,6 +86,7 @@ struct Pump {
     epoch: String,
     shown: Shown,
     frames: mpsc::Sender<Bytes>,
+    _room: OwnedSemaphorePermit,
 }
 
 async fn pump(app: App, mut pump: Pump) {

@@ -83,7 +83,7 @@ pub(crate) struct ProbeView {
 #[utoipa::path(get, path = "/v1/status", tag = "server", responses((status = 200, body = Status)))]
 pub(crate) async fn status(State(app): State<App>, May(allowed): May<ReadStatus>) -> Result<Json<Status>> {
     let states = app.runs.count_states(allowed.org()).await?;
-    let sizes = app.store.sizes().await?;
+    let sizes = app.sizes().await?;
     let sandbox = SandboxView::new(app.orchestrator.provider().to_owned(), app.orchestrator.isolation());
     Ok(Json(Status {
         version: app.settings.version.clone(),

@@ -47,9 +47,10 @@ pub(crate) async fn open_socket(
     let upgrade = upgrade.map_err(|rejection| {
         Problem::new(StatusCode::UPGRADE_REQUIRED, "not_a_websocket", rejection.body_text())
     })?;
+    let room = app.room_for_stream()?;
     let upgrade = upgrade.max_message_size(MESSAGE_MAX_BYTES).max_frame_size(MESSAGE_MAX_BYTES);
     Ok(upgrade.on_upgrade(move |wire| async move {
-        let streams = StreamMap::new();
+        let (streams, _room) = (StreamMap::new(), room);
         Box::pin(Connection { app, allowed, shown, wire, streams }.run()).await;
     }))
 }

@@ -101,3 +101,26 @@ async fn a_refused_request_may_come_again_with_its_key() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_forgotten_after_a_day() {
+    each_rig(async |rig| -> Tested {
+        let owner = rig.owner().await;
+        let folder = rig.repository.path().join("soon gone");
+        std::fs::create_dir(&folder)?;
+        let send = async |key: &str, folder: &std::path::Path| {
+            let (headers, body) = ([("idempotency-key", key)], json!({ "path": folder }));
+            rig.send_with(Method::POST, "/v1/projects", As::Token(&owner), Some(body), &headers).await
+        };
+        assert_eq!(send("p1", &folder).await.status, StatusCode::CREATED);
+        std::fs::remove_dir(&folder)?;
+        rig.clock.advance(std::time::Duration::from_secs(23 * 60 * 60));
+        assert_eq!(send("p2", &rig.repository.path()).await.status, StatusCode::CREATED);
+        assert_eq!(send("p1", &folder).await.status, StatusCode::CREATED);
+        rig.clock.advance(std::time::Duration::from_secs(2 * 60 * 60));
+        assert_eq!(send("p3", &rig.repository.path()).await.status, StatusCode::CREATED);
+        assert_eq!(send("p1", &folder).await.code(), "not_a_folder");
+        Ok(())
+    })
+    .await;
+}
