@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use domain::Micros;
 use domain::limits::RunLimits;
@@ -22,7 +22,7 @@ pub(crate) struct Config {
     pub(crate) listen: Option<SocketAddr>,
     /// Names besides `localhost` and the loopback addresses that the server answers to.
     pub(crate) names: Vec<String>,
-    /// The model of runs that name none, unless one was chosen by `journeyman model use`.
+    /// The model of `journeyman do` where `--model` names none.
     pub(crate) model: Option<String>,
     /// Rows.
     pub(crate) database: DatabaseConfig,
@@ -30,7 +30,7 @@ pub(crate) struct Config {
     pub(crate) blobs: BlobsConfig,
     /// Runs at once, and how long they are kept.
     pub(crate) runs: RunsConfig,
-    /// Ceilings of runs that name none.
+    /// Ceilings of `journeyman do` where its arguments name none.
     pub(crate) limits: LimitsConfig,
     /// Sandboxes.
     pub(crate) sandbox: SandboxConfig,
@@ -72,8 +72,6 @@ pub(crate) struct RunsConfig {
     pub(crate) at_once: Option<u32>,
     /// Finished runs are deleted after this many days.
     pub(crate) keep_days: Option<u32>,
-    /// The oldest finished runs are deleted when all together need more than this.
-    pub(crate) keep_gib: Option<u32>,
 }
 
 /// `[limits]`
@@ -102,8 +100,6 @@ pub(crate) struct SandboxConfig {
     pub(crate) processes: Option<u32>,
     /// Processor time, in thousandths of a core.
     pub(crate) cpu_millis: Option<u32>,
-    /// Host paths that every sandbox may read.
-    pub(crate) include: Vec<PathBuf>,
 }
 
 /// `[prices."openai/…"]`, in dollars per million tokens.
@@ -184,9 +180,6 @@ impl Config {
         }
         if self.runs.at_once == Some(0) {
             return Err(invalid("runs.at_once: with 0 nothing would ever run"));
-        }
-        if let Some(path) = self.sandbox.include.iter().find(|path| !path.is_absolute()) {
-            return Err(invalid(format!("sandbox.include: {} is not an absolute path", path.display())));
         }
         if let Some(usd) = self.limits.max_cost_usd.filter(|usd| !(*usd > 0.0 && *usd < 1e9)) {
             return Err(invalid(format!("limits.max_cost_usd: {usd} is no ceiling")));
@@ -271,7 +264,6 @@ mod tests {
         assert!(unknown.text.contains("line 3") && unknown.text.contains("modle"), "{}", unknown.text);
         for (text, env, word) in [
             ("[runs]\nat_once = 0", vec![], "at_once"),
-            ("[sandbox]\ninclude = [\"relative\"]", vec![], "relative"),
             ("[limits]\nmax_cost_usd = -1.0", vec![], "max_cost_usd"),
             ("[prices.\"a/b\"]\ninput = -1\noutput = 1", vec![], "a/b"),
             ("", vec![("JOURNEYMAN_LISTEN", "here")], "JOURNEYMAN_LISTEN"),
@@ -280,5 +272,20 @@ mod tests {
             let failure = read(text, &env).expect_err(text);
             assert!(failure.text.contains(word), "{text}: {}", failure.text);
         }
+    }
+
+    #[test]
+    fn the_documented_file_reads_with_its_examples_and_without() -> Result<()> {
+        let page = include_str!("../../../docs/CONFIG.md");
+        let file = page.split("```toml").nth(1).and_then(|rest| rest.split("```").next()).unwrap_or_default();
+        let defaults = read(file, &[])?.limits.run_limits();
+        assert_eq!(defaults, RunLimits::default(), "the documented defaults are the real ones");
+        let with_examples: Vec<&str> =
+            file.lines().map(|line| line.strip_prefix("# ").unwrap_or(line)).collect();
+        let config = read(&with_examples.join("\n"), &[])?;
+        assert!(
+            config.listen.is_some() && config.runs.keep_days.is_some() && config.servers.contains_key("gpu")
+        );
+        Ok(())
     }
 }

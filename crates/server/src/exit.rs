@@ -60,3 +60,17 @@ impl From<Exit> for ExitCode {
         Self::from(exit.number())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documented_exit_codes_are_the_real_ones() {
+        let page = include_str!("../../../docs/CLI.md");
+        for (exit, meaning) in TABLE {
+            let row = format!("| {} | {meaning} |", exit.number());
+            assert!(page.contains(&row), "docs/CLI.md lacks: {row}");
+        }
+    }
+}

@@ -78,6 +78,11 @@ impl DataFolder {
         self.root.join("journeyman.db")
     }
 
+    /// Passing files; what lies there after a restart is swept away.
+    pub(crate) fn scratch(&self) -> PathBuf {
+        self.root.join("tmp")
+    }
+
     /// Large outputs, patches, files that were kept.
     pub(crate) fn blobs(&self) -> PathBuf {
         self.root.join("blobs")

@@ -52,7 +52,6 @@ impl Owned {
     pub(crate) async fn start(context: &Context, mut lock: OwnerLock, spec: OwnerSpec) -> Result<Self> {
         let tasks = Supervisor::new();
         let parts = compose::compose(context, spec.pace, &tasks).await?;
-        recover(&parts, &spec.roles).await?;
         let (unix, socket) = socket::listen(&context.folder, &context.env)?;
         let address = spec.listener.as_ref().and_then(|listener| listener.local_addr().ok());
         let url = address.map(|address| format!("http://{address}"));
@@ -111,10 +110,10 @@ impl Owned {
     }
 }
 
-/// What a dead owner left is put in order before anything starts. With Postgres other processes may be at
+/// What a dead owner left is put in order before a worker starts. With Postgres other processes may be at
 /// work, and their claims end by themselves.
-async fn recover(parts: &Parts, roles: &[Role]) -> Result<()> {
-    if parts.store.database_name() != "sqlite" || !roles.contains(&Role::Worker) {
+async fn recover(parts: &Parts) -> Result<()> {
+    if parts.store.database_name() != "sqlite" {
         return Ok(());
     }
     let (sandboxes, runs) = tokio::join!(parts.orchestrator.recover(), parts.runs.recover());
@@ -122,11 +121,21 @@ async fn recover(parts: &Parts, roles: &[Role]) -> Result<()> {
     runs.map_err(|error| Failure::internal("clear up after the last server", &error))
 }
 
+/// The worker begins once all is in order; requests are answered meanwhile.
+async fn work(parts: Parts, config: WorkerConfig, tasks: Supervisor) {
+    if let Err(failure) = recover(&parts).await {
+        tracing::error!(error = %failure, "nothing can be worked on, so the server ends");
+        tasks.stopping().cancel();
+        return;
+    }
+    Worker::new(parts.runs, config).run(tasks).await;
+}
+
 fn start_roles(context: &Context, parts: &Parts, roles: &[Role], tasks: &Supervisor) {
     if roles.contains(&Role::Worker) {
         let capacity = http::capacity(&context.config);
-        let worker = Worker::new(parts.runs.clone(), WorkerConfig { capacity, capacity_per_org: capacity });
-        tasks.spawn("worker", worker.run(tasks.clone()));
+        let config = WorkerConfig { capacity, capacity_per_org: capacity };
+        tasks.spawn("worker", work(parts.clone(), config, tasks.clone()));
     }
     if roles.contains(&Role::Scheduler) {
         let (runs, ambient, stop) = (parts.runs.clone(), context.ambient.clone(), tasks.stopping());

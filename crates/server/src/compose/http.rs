@@ -24,7 +24,7 @@ pub(crate) fn router(context: &Context, parts: &Parts, tasks: &Supervisor, port:
         orchestrator: parts.orchestrator.clone(),
         ambient: context.ambient.clone(),
         supervisor: tasks.clone(),
-        hooks: hooks(parts),
+        hooks: hooks(context, parts),
         settings: ApiSettings {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             port,
@@ -60,17 +60,15 @@ fn environment_keys(context: &Context) -> Vec<ProviderSource> {
     .collect()
 }
 
-fn hooks(parts: &Parts) -> Hooks {
-    let native = parts.native.clone();
+fn hooks(context: &Context, parts: &Parts) -> Hooks {
+    let (native, scratch) = (parts.native.clone(), context.folder.scratch());
     let (source, models) = (parts.source.clone(), parts.models.clone());
     Hooks {
         doctor: Box::new(move || {
-            let native = native.clone();
-            Box::pin(async move {
-                // Probing starts processes and waits for them.
-                let probed = tokio::task::spawn_blocking(move || sandbox::probe(&native)).await;
-                probed.unwrap_or_default().into_iter().map(as_probe).collect()
-            })
+            let (native, scratch) = (native.clone(), scratch.clone());
+            Box::pin(
+                async move { sandbox::probe(&native, &scratch).await.into_iter().map(as_probe).collect() },
+            )
         }),
         models_changed: Box::new(move |_org| {
             let (source, models) = (source.clone(), models.clone());

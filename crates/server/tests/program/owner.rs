@@ -114,3 +114,61 @@ fn the_socket_and_the_folder_are_the_owners_alone() {
     assert_eq!(mode(&socket), Some(0o600));
     assert_eq!(socket.parent().and_then(mode), Some(0o700));
 }
+
+#[test]
+fn a_full_disk_is_named_and_what_was_acknowledged_is_kept() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let disk = SmallDisk::mount();
+    let program = Program::new(JOURNEYMAN).with_data(&disk.path().join("data"));
+    let repository = Repository::with(&[("a.txt", "one\n")]);
+    let (model, path) = (program.script("writes", WRITES_A_FILE), repository.path());
+    let path = path.to_string_lossy();
+    let work = ["do", "w", "--repo", &path, "--model", &model, "--json"];
+    program.run(&work).with_code(0);
+    disk.fill();
+    let refused = program.run(&work);
+    assert_ne!(refused.code, 0, "{}", refused.stdout);
+    let told = format!("{}{}", refused.stdout, refused.stderr);
+    assert!(told.contains("disk_full"), "{told}");
+    disk.free();
+    let listed = program.run(&["run", "list", "--json"]).with_code(0).last_json();
+    let first = listed["items"].as_array().into_iter().flatten().find(|run| run["number"] == 1).cloned();
+    assert_eq!(first.map(|run| run["state"].clone()), Some("succeeded".into()));
+}
+
+/// A file system in memory that is soon full.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn mount() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let size = Some("size=24m,mode=0700");
+        nix::mount::mount(Some("tmpfs"), folder.path(), Some("tmpfs"), nix::mount::MsFlags::empty(), size)
+            .expect("mount a small disk");
+        Self(folder)
+    }
+
+    fn path(&self) -> &std::path::Path {
+        self.0.path()
+    }
+
+    fn fill(&self) {
+        use std::io::Write;
+
+        let mut file = std::fs::File::create(self.path().join("filler")).expect("a file");
+        while file.write_all(&[0; 4096]).is_ok() {}
+    }
+
+    fn free(&self) {
+        std::fs::remove_file(self.path().join("filler")).expect("remove the filler");
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // A mount that stays costs memory until the machine restarts; the test has told what it had to.
+        let _gone = nix::mount::umount2(self.path(), nix::mount::MntFlags::MNT_DETACH);
+    }
+}
