@@ -59,7 +59,7 @@ export type Block =
   | (BlockBase & { kind: 'trouble'; reason: Reason; retryAtMs: number | null })
   | (BlockBase & { kind: 'compacted'; summary: string })
   | (BlockBase & { kind: 'sandbox'; text: string; again: boolean; lost: string[] })
-  | (BlockBase & { kind: 'delivery'; delivery: EventData['delivery.made'] })
+  | (BlockBase & { kind: 'delivery'; delivery: EventData['delivery.made']; again: boolean })
   | (BlockBase & { kind: 'state'; state: RunState })
   | StepBlock
   | QuestionBlock;

@@ -117,8 +117,9 @@ const handlers: Handlers = {
     push(draft, event, { kind: 'check', command, exitCode: exit_code, output, durationMs: duration_ms });
   },
   'delivery.made': (draft, delivery, event) => {
+    const again = draft.delivery?.commit === delivery.commit;
     draft.delivery = delivery;
-    push(draft, event, { kind: 'delivery', delivery });
+    push(draft, event, { kind: 'delivery', delivery, again });
   },
   'artifact.kept': (draft, artifact) => {
     draft.artifacts.push(artifact);

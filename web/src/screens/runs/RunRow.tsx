@@ -22,7 +22,7 @@ export const RunRow = memo(function RunRow({ run, showProject }: { run: Run; sho
           <span className="flex flex-wrap items-center gap-x-3 text-xs text-ink-3">
             <span className="num">run {run.number}</span>
             {showProject && <span className="truncate">{run.project.name}</span>}
-            <span className="font-mono truncate max-w-[240px]">{run.model}</span>
+            <span className="font-mono truncate max-w-[240px] max-md:max-w-[150px]">{run.model}</span>
             {run.scripted && <ScriptedLabel />}
             <Why run={run} />
           </span>

@@ -11,6 +11,7 @@ import {
 } from 'lucide-react';
 import type { ReactNode } from 'react';
 import type { Block, StepBlock } from '../../../log/blocks';
+import type { EventData } from '../../../log/events';
 import { clock, count, lineChange } from '../../../ui/format';
 import { Markdown } from '../../../ui/Markdown';
 import { CheckView } from './CheckView';
@@ -132,12 +133,15 @@ function Checkpoint({ files }: { files: { path: string; added: number | null; re
   );
 }
 
+function deliveryText(delivery: EventData['delivery.made'], again: boolean): string {
+  if (delivery.branch === '') return 'Nothing had changed, so there is no branch.';
+  if (again && delivery.applied) return 'Written to the working tree.';
+  const commits = `${count(delivery.commits, 'commit')} on ${delivery.branch}`;
+  return delivery.applied ? `${commits}, and written to the working tree.` : `${commits}.`;
+}
+
 function DeliveryLine({ block }: { block: Extract<Plain, { kind: 'delivery' }> }) {
-  const { delivery } = block;
-  const text =
-    delivery.branch === ''
-      ? 'Nothing had changed, so there is no branch.'
-      : `${count(delivery.commits, 'commit')} on ${delivery.branch}${delivery.applied ? ', and written to the working tree' : ''}.`;
+  const text = deliveryText(block.delivery, block.again);
   return (
     <Line icon={<GitBranch size={13} aria-hidden="true" />} tone="text-ok-ink">
       {text}
