@@ -11,7 +11,7 @@ export async function pagesHold(world) {
   await breaks(world);
 }
 
-async function hold({ report, page }, name) {
+export async function hold({ report, page }, name) {
   for (const theme of THEMES)
     for (const width of WIDTHS)
       await report.check(`${name}, ${theme}, ${width} px: axe and reflow find nothing`, async () => {

@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { hold } from './pages.mjs';
 import { equal, holds } from './report.mjs';
 
 const STEP_LIMIT = { timeout: 60_000 };
@@ -67,6 +68,7 @@ async function answer(world) {
       'the rail does not count it',
     );
   });
+  await hold(world, 'run with a question');
   const second = await context.newPage();
   await report.check('a second page shows the same log', async () => {
     await second.goto(`${base}/runs/${run}`);

@@ -12,7 +12,7 @@ export function KeySheet({ open, setOpen }: { open: boolean; setOpen: (open: boo
   return (
     <Dialog.Root open={open} onOpenChange={setOpen}>
       <Dialog.Portal>
-        <Dialog.Backdrop className="fixed inset-0 bg-ink/25 z-30" />
+        <Dialog.Backdrop className="backdrop" />
         <Dialog.Popup
           data-modal
           className="fixed z-40 left-1/2 top-[10dvh] -translate-x-1/2 w-[min(480px,94vw)] max-h-[80dvh] overflow-y-auto bg-raised rounded-lg shadow-pop p-5"

@@ -22,7 +22,7 @@ export function Palette({ open, setOpen }: { open: boolean; setOpen: (open: bool
   return (
     <Dialog.Root open={open} onOpenChange={setOpen}>
       <Dialog.Portal>
-        <Dialog.Backdrop className="fixed inset-0 bg-ink/25 z-30" />
+        <Dialog.Backdrop className="backdrop" />
         <Dialog.Popup
           data-modal
           className="fixed z-40 left-1/2 top-[12dvh] -translate-x-1/2 w-[min(560px,94vw)] bg-raised rounded-lg shadow-pop overflow-hidden"

@@ -20,7 +20,7 @@ export function TopBar() {
           <Menu size={18} />
         </Dialog.Trigger>
         <Dialog.Portal>
-          <Dialog.Backdrop className="fixed inset-0 bg-ink/30 z-30" />
+          <Dialog.Backdrop className="backdrop" />
           <Dialog.Popup
             data-modal
             className="fixed inset-y-0 left-0 w-72 max-w-[86vw] bg-paper z-40 p-3 shadow-pop flex flex-col gap-3 overflow-y-auto"

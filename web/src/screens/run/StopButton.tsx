@@ -16,7 +16,7 @@ export function StopButton({ disabled, stop, children }: Props) {
         {children}
       </AlertDialog.Trigger>
       <AlertDialog.Portal>
-        <AlertDialog.Backdrop className="fixed inset-0 bg-ink/25 z-30" />
+        <AlertDialog.Backdrop className="backdrop" />
         <AlertDialog.Popup
           data-modal
           className="fixed z-40 left-1/2 top-[20dvh] -translate-x-1/2 w-[min(420px,94vw)] bg-raised rounded-lg shadow-pop p-5"

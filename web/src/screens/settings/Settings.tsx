@@ -17,6 +17,11 @@ export function Settings() {
           <ModelSettings />
         </Section>
         <Section title="Access tokens" about="For the API and for tools other than this page.">
+          <p className="text-sm mb-3">
+            <a href="/docs/api" className="link">
+              What the API offers
+            </a>
+          </p>
           <Tokens />
         </Section>
         <Section title="Appearance and keyboard">
