@@ -4,6 +4,7 @@ mod anthropic;
 mod body;
 mod call;
 mod gemini;
+mod leftovers;
 mod openai;
 mod openai_chat;
 mod parts;

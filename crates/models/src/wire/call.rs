@@ -1,7 +1,5 @@
 //! The call: asks, reads, tries again.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use domain::transcript::{AssistantPart, StopReason};
 use futures_util::StreamExt;
@@ -10,6 +8,7 @@ use runtime::{Ambient, CancellationToken};
 use serde_json::Value;
 
 use super::body::Bodies;
+use super::leftovers::{Chunks, Leftovers};
 use super::parts::give_ids;
 use super::retry::RetryPolicy;
 use super::stream::Reading;
@@ -22,8 +21,6 @@ use crate::price_table::Tariff;
 
 /// How much of a body that is no stream is kept for the error.
 const KEPT_BEGINNING: usize = 16_384;
-/// Waiting for the end of a body whose answer is whole takes no longer.
-const DRAIN_LIMIT: Duration = Duration::from_millis(20);
 
 /// What calls of all models share.
 #[derive(Clone)]
@@ -47,12 +44,13 @@ pub(crate) struct WireModel {
     asking: Asking,
     url: String,
     bodies: Bodies,
+    leftovers: Leftovers,
 }
 
 impl WireModel {
     pub(crate) fn new(info: ModelInfo, peer: Peer, asking: Asking, base_url: &str) -> Self {
         let url = asking.wire.url(base_url, &peer.model);
-        Self { info, peer, asking, url, bodies: Bodies::default() }
+        Self { info, peer, asking, url, bodies: Bodies::default(), leftovers: Leftovers::default() }
     }
 
     /// Tries until there is an answer or no further try.
@@ -63,6 +61,7 @@ impl WireModel {
     ) -> Result<Answer, ModelError> {
         let body = self.bodies.body(&*self.asking.wire, &self.peer.model, request);
         let sink = Sink { deltas, peer: &self.peer };
+        self.leftovers.finish().await;
         let retry = &self.asking.shared.retry;
         let mut failed = 0;
         loop {
@@ -104,20 +103,28 @@ impl WireModel {
         for (name, value) in self.asking.wire.headers(self.peer.key.as_deref()) {
             post = post.header(name, value);
         }
-        post.send().await.map_err(|error| {
-            let connecting = error.is_connect();
-            let setting = error.is_builder();
-            let words = chain(&error.without_url());
-            match (setting, connecting) {
-                (true, _) => self.peer.bad_answer(&format!("the request cannot be made: {words}")),
-                (_, true) => self.peer.unreachable(&format!("{words} ({})", self.origin())),
-                (_, false) => self.peer.cut(&words),
-            }
-        })
+        post.send().await.map_err(|error| self.not_sent(error))
+    }
+
+    fn not_sent(&self, error: reqwest::Error) -> Failure {
+        let (is_setting, is_connecting) = (error.is_builder(), error.is_connect());
+        let words = chain(&error.without_url());
+        if is_setting {
+            return self.peer.bad_answer(&format!("the request cannot be made: {words}"));
+        }
+        if is_connecting && words.contains("certificate") {
+            let hint = "is there an authority of your own? SSL_CERT_FILE names its certificate";
+            let failure = self.peer.unreachable(&format!("{words} ({}; {hint})", self.origin()));
+            return Failure::never(failure.error);
+        }
+        if is_connecting {
+            return self.peer.unreachable(&format!("{words} ({})", self.origin()));
+        }
+        self.peer.cut(&words)
     }
 
     async fn read(&self, response: reqwest::Response, sink: &Sink<'_>) -> Result<Finished, Failure> {
-        let mut chunks = response.bytes_stream();
+        let mut chunks: Chunks = response.bytes_stream().boxed();
         let mut reading = Reading::new(self.asking.wire.reader());
         let mut beginning = Vec::new();
         let mut seen_event = false;
@@ -132,9 +139,7 @@ impl WireModel {
         if reading.flow == Flow::More {
             seen_event |= reading.end(sink)?;
         } else {
-            // Takes the end of the body along, so that the connection can be used again.
-            let rest = async { while chunks.next().await.is_some_and(|chunk| chunk.is_ok()) {} };
-            let _ = tokio::time::timeout(DRAIN_LIMIT, rest).await;
+            self.leftovers.keep(chunks);
         }
         if !seen_event {
             return Err(self.no_event(&beginning));

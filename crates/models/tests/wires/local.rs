@@ -106,6 +106,25 @@ async fn a_proxy_is_used_but_not_for_this_machine_or_for_hosts_that_are_named() 
     assert_eq!(proxy.asked().len(), 1);
 }
 
+#[tokio::test]
+async fn a_server_with_a_certificate_of_ones_own_authority_is_trusted_when_that_is_configured() {
+    let server = Server::start_secure([Reply::stream(&words("openai-chat", "in private"))]).await;
+    let ca_file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/wires/tls/authority.pem");
+    for (ca_file, trusted) in [(None, false), (Some(ca_file.into()), true)] {
+        let http = HttpConfig { ca_file, ..HttpConfig::default() };
+        let openai = ProviderConfig { base_url: Some(server.url()), ..ProviderConfig::default() };
+        let (ambient, clock) = Ambient::mock(1);
+        let config = ModelsConfig { openai, http, ..ModelsConfig::default() };
+        let model = Registry::new(config, ambient).unwrap().open("openai-chat/m").unwrap();
+        let heard = ask_model(&*model, &clock, &hello()).await;
+        assert_eq!(heard.text().ends_with("in private"), trusted);
+        if let Err(error) = heard.answer {
+            assert!(error.to_string().contains("SSL_CERT_FILE"), "{error}");
+            assert!(heard.waits.is_empty(), "another try cannot help");
+        }
+    }
+}
+
 #[test]
 fn a_bad_proxy_or_certificate_file_says_which() {
     let refused = |http| {
@@ -137,12 +156,11 @@ fn a_client_for_plain_addresses_is_there_at_once() {
 }
 
 #[tokio::test]
-async fn turns_of_a_long_conversation_open_no_new_serialisation() {
+async fn a_model_keeps_no_conversation_alive() {
     let server = Server::start(std::iter::repeat_n(Reply::stream(&words("openai-chat", "hi")), 2)).await;
     let (model, clock) = open(&server, MODELS[2]);
     let request = hello();
     let before = std::sync::Arc::strong_count(&request.messages[0]);
     ask_model(&*model, &clock, &request).await.answer.unwrap();
-    // Nothing that has been sent is kept alive by the model.
     assert_eq!(std::sync::Arc::strong_count(&request.messages[0]), before);
 }

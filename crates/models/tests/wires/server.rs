@@ -3,9 +3,12 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 
 /// What is done after the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +79,7 @@ struct Seen {
 /// The server.
 pub(crate) struct Server {
     port: u16,
+    scheme: &'static str,
     seen: Arc<Mutex<Seen>>,
     /// How many connections the other side has closed.
     closed: watch::Sender<usize>,
@@ -89,29 +93,46 @@ impl Drop for Server {
 }
 
 impl Server {
-    #[expect(clippy::disallowed_methods, reason = "an outside server has tasks of its own")]
     pub(crate) async fn start(replies: impl IntoIterator<Item = Reply>) -> Self {
+        Self::start_with(replies, None).await
+    }
+
+    /// A server behind TLS, with a certificate of the authority in `tls/authority.pem`.
+    pub(crate) async fn start_secure(replies: impl IntoIterator<Item = Reply>) -> Self {
+        Self::start_with(replies, Some(acceptor())).await
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "an outside server has tasks of its own")]
+    async fn start_with(replies: impl IntoIterator<Item = Reply>, acceptor: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
+        let scheme = if acceptor.is_some() { "https" } else { "http" };
         let seen = Arc::new(Mutex::new(Seen { replies: replies.into_iter().collect(), ..Seen::default() }));
         let closed = watch::Sender::new(0);
         let (shared, closing) = (Arc::clone(&seen), closed.clone());
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                stream.set_nodelay(true).unwrap();
                 shared.lock().unwrap().connections += 1;
-                let (shared, closing) = (Arc::clone(&shared), closing.clone());
+                let (shared, closing, acceptor) = (Arc::clone(&shared), closing.clone(), acceptor.clone());
                 tokio::spawn(async move {
                     // A client that goes away is part of the tests.
-                    let _ = serve(stream, &shared).await;
+                    let _ = match acceptor {
+                        None => serve(stream, &shared).await,
+                        Some(acceptor) => match acceptor.accept(stream).await {
+                            Ok(stream) => serve(stream, &shared).await,
+                            Err(error) => Err(error),
+                        },
+                    };
                     closing.send_modify(|closed| *closed += 1);
                 });
             }
         });
-        Self { port, seen, closed, task }
+        Self { port, scheme, seen, closed, task }
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("{}://127.0.0.1:{}", self.scheme, self.port)
     }
 
     pub(crate) fn asked(&self) -> Vec<Asked> {
@@ -131,7 +152,21 @@ impl Server {
     }
 }
 
-async fn serve(stream: TcpStream, seen: &Mutex<Seen>) -> std::io::Result<()> {
+/// TLS with a key that is for this test alone.
+fn acceptor() -> TlsAcceptor {
+    let certificate = CertificateDer::from_pem_slice(include_bytes!("tls/server.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("tls/server.key")).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    TlsAcceptor::from(Arc::new(config))
+}
+
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, seen: &Mutex<Seen>) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
     while let Some(asked) = read_request(&mut stream).await? {
         let reply = {
@@ -159,7 +194,7 @@ async fn serve(stream: TcpStream, seen: &Mutex<Seen>) -> std::io::Result<()> {
     Ok(())
 }
 
-async fn read_request(stream: &mut BufReader<TcpStream>) -> std::io::Result<Option<Asked>> {
+async fn read_request(stream: &mut BufReader<impl AsyncRead + Unpin>) -> std::io::Result<Option<Asked>> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
