@@ -3,5 +3,6 @@
 pub mod database;
 pub mod program;
 pub mod repository;
+pub mod terminal;
 #[cfg(feature = "world")]
 pub mod world;

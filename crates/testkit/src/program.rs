@@ -15,7 +15,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Only a failing test waits so long.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The program with a home, a data folder and an environment of its own.
 pub struct Program {
@@ -95,7 +95,7 @@ impl Program {
         self.start(arguments).end()
     }
 
-    /// As [`Program::run`], in a folder, with text on standard input.
+    /// As [`Program::run`], with text on standard input.
     pub fn run_with_input(&self, arguments: &[&str], input: &str) -> Ended {
         use std::io::Write;
 
@@ -120,7 +120,8 @@ impl Program {
         (server, serde_json::from_str(&line).expect("one JSON line"))
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// The command, with nothing on standard input and its output in pipes.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.binary);
         command.args(arguments).env_clear().current_dir(self.place.path());
         command.env("PATH", "/usr/local/bin:/usr/bin:/bin").env("HOME", self.home()).env("USER", "mira");

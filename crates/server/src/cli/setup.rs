@@ -92,8 +92,8 @@ pub(crate) struct ProjectAddArgs {
 /// `journeyman connect`
 #[derive(Debug, Args)]
 pub(crate) struct ConnectArgs {
-    /// anthropic, openai, openai-chat, gemini, a local server (ollama, llamacpp, lmstudio, vllm), or the URL of
-    /// an OpenAI-compatible server
+    /// anthropic, openai, gemini, a server of this machine (ollama, llamacpp, lmstudio, vllm), or the URL of an
+    /// OpenAI-compatible server
     #[arg(value_name = "PROVIDER|URL")]
     pub(crate) provider: Option<String>,
     /// The API's base URL, where it is not the provider's own

@@ -17,13 +17,14 @@ use crate::session::{Context, Session};
 const KEYS: &[(&str, &str)] =
     &[("anthropic", "ANTHROPIC_API_KEY"), ("openai", "OPENAI_API_KEY"), ("gemini", "GEMINI_API_KEY")];
 
-/// Servers on this machine, and where they listen by default.
+/// Servers of this machine, which need no key: what people type, and what their models are named by.
 const LOCAL: &[(&str, &str)] = &[
-    ("ollama", "http://127.0.0.1:11434/v1"),
-    ("llamacpp", "http://127.0.0.1:8080/v1"),
-    ("llama.cpp", "http://127.0.0.1:8080/v1"),
-    ("lmstudio", "http://127.0.0.1:1234/v1"),
-    ("vllm", "http://127.0.0.1:8000/v1"),
+    ("ollama", "ollama"),
+    ("llamacpp", "llama.cpp"),
+    ("llama.cpp", "llama.cpp"),
+    ("lmstudio", "lm-studio"),
+    ("lm-studio", "lm-studio"),
+    ("vllm", "vllm"),
 ];
 
 /// The provider as its key is stored, and the variable that holds its key.
@@ -43,50 +44,70 @@ pub(super) async fn owner_has_key(session: &Session, provider: &str) -> bool {
 pub(super) async fn connect(context: &Context, args: ConnectArgs) -> Result<Exit> {
     context
         .with(&[Role::Api], async |session| {
-            let Some(provider) = &args.provider else { return offer(session).await };
-            let (provider, base_url) = target(provider, args.base_url.as_deref())?;
+            let Some(name) = &args.provider else { return offer(session).await };
+            let (provider, base_url) = match target(name)? {
+                Target::Local(server) => return connect_local(session, server, args.model.as_deref()).await,
+                Target::Provider(provider) => (provider, args.base_url.clone()),
+                Target::Server { name, url } => (name, Some(url)),
+            };
             let address = format!("/v1/models/keys/{provider}");
             if args.forget {
                 session.client.call(Method::DELETE, &address, None).await?;
-                session.output().either(&json!({ "forgotten": provider }), || {
-                    format!("the key of {provider} is forgotten")
-                });
+                let text = || format!("the key of {provider} is forgotten");
+                session.output().either(&json!({ "forgotten": provider }), text);
                 return Ok(Exit::Ok);
             }
-            let local = base_url.as_deref().is_some_and(is_loopback);
-            let key = if args.no_key || local { "none".to_owned() } else { key_of(session, &provider)? };
+            let key = if args.no_key { "none".to_owned() } else { key_of(session, &provider)? };
             session
                 .client
                 .call(Method::PUT, &address, Some(&json!({ "key": key, "base_url": base_url })))
                 .await?;
-            session.output().say(&format!(
-                "the key of {provider} is sealed in {}",
-                session.context.folder.root().display()
-            ));
+            let folder = session.context.folder.root().display();
+            session.output().say(&format!("the key of {provider} is sealed in {folder}"));
             after_connect(session, &provider, args.model.as_deref()).await
         })
         .await
 }
 
-/// What a provider's name or URL on the command line means.
-fn target(text: &str, base_url: Option<&str>) -> Result<(String, Option<String>)> {
-    let base_url = base_url.map(str::to_owned);
-    if text.starts_with("http://") || text.starts_with("https://") {
-        return Ok(("openai-chat".to_owned(), Some(text.to_owned())));
-    }
-    if let Some((_, url)) = LOCAL.iter().find(|(name, _)| *name == text) {
-        return Ok(("openai-chat".to_owned(), base_url.or_else(|| Some((*url).to_owned()))));
-    }
-    if text == "openai-chat" || key_variable(text).is_some() {
-        return Ok((text.to_owned(), base_url));
-    }
-    Err(Failure::new("bad_input", format!("there is no provider {text}"))
-        .fix("anthropic, openai, openai-chat, gemini, ollama, llamacpp, lmstudio, vllm, or a URL"))
+/// What a name or URL on the command line means.
+#[derive(Debug, PartialEq, Eq)]
+enum Target {
+    /// One of the providers.
+    Provider(String),
+    /// A server of this machine.
+    Local(&'static str),
+    /// An OpenAI-compatible server elsewhere; its models are named by `name`.
+    Server { name: String, url: String },
 }
 
-fn is_loopback(url: &str) -> bool {
-    let host = url.split("://").nth(1).unwrap_or_default();
-    ["127.0.0.1", "localhost", "[::1]"].iter().any(|name| host.starts_with(name))
+fn target(text: &str) -> Result<Target> {
+    if let Some((_, rest)) = text.split_once("://").filter(|(scheme, _)| ["http", "https"].contains(scheme)) {
+        let host = rest.split('/').next().unwrap_or_default();
+        return Ok(Target::Server { name: domain::name::slug(host), url: text.to_owned() });
+    }
+    if let Some((_, server)) = LOCAL.iter().find(|(name, _)| *name == text) {
+        return Ok(Target::Local(server));
+    }
+    match key_variable(text) {
+        Some((provider, _)) => Ok(Target::Provider(provider.to_owned())),
+        None => Err(Failure::new("bad_input", format!("there is no provider {text}"))
+            .fix("anthropic, openai, gemini, ollama, llamacpp, lmstudio, vllm, or the URL of a server")),
+    }
+}
+
+/// A server of this machine needs no key: its model is tested and made the default.
+async fn connect_local(session: &Session, server: &str, model: Option<&str>) -> Result<Exit> {
+    let models: Value = session.client.get("/v1/models").await?;
+    let found = models["local"].as_array().into_iter().flatten().find(|found| found["server"] == server);
+    let Some(found) = found else {
+        return Err(Failure::new(
+            "local_server_missing",
+            format!("{server} does not answer on this machine"),
+        ));
+    };
+    let first = || found["models"].as_array()?.first()?.as_str().map(str::to_owned);
+    let model = model.map(str::to_owned).or_else(first);
+    after_connect(session, server, model.as_deref()).await
 }
 
 /// The key: typed without echo, or from standard input; never from an argument.
@@ -244,4 +265,19 @@ async fn test(session: &Session, name: &str) -> Result<Exit> {
             .next(&format!("journeyman connect {}", encode(name.split('/').next().unwrap_or_default())));
     }
     Ok(if ok { Exit::Ok } else { Exit::RunFailed })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn providers_local_servers_and_urls_are_told_apart() -> Result<()> {
+        assert_eq!(target("openai-chat")?, Target::Provider("openai".to_owned()));
+        assert_eq!(target("llamacpp")?, Target::Local("llama.cpp"));
+        let url = "http://gpu.example:8000/v1";
+        assert_eq!(target(url)?, Target::Server { name: "gpu-example-8000".to_owned(), url: url.to_owned() });
+        assert_eq!(target("nobody").map_err(|failure| failure.code), Err("bad_input".to_owned()));
+        Ok(())
+    }
 }

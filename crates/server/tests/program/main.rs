@@ -6,4 +6,6 @@ mod owner;
 mod people;
 mod repositories;
 mod restart;
+mod small_disk;
+mod terminal;
 mod work;

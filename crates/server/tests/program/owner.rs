@@ -6,6 +6,7 @@ use testkit::program::Program;
 use testkit::repository::Repository;
 
 use super::common::{JOURNEYMAN, WRITES_A_FILE};
+use super::small_disk::SmallDisk;
 
 #[test]
 fn commands_attach_to_the_server_which_outlives_them_and_ends_politely() {
@@ -136,39 +137,4 @@ fn a_full_disk_is_named_and_what_was_acknowledged_is_kept() {
     let listed = program.run(&["run", "list", "--json"]).with_code(0).last_json();
     let first = listed["items"].as_array().into_iter().flatten().find(|run| run["number"] == 1).cloned();
     assert_eq!(first.map(|run| run["state"].clone()), Some("succeeded".into()));
-}
-
-/// A file system in memory that is soon full.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    fn mount() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let size = Some("size=24m,mode=0700");
-        nix::mount::mount(Some("tmpfs"), folder.path(), Some("tmpfs"), nix::mount::MsFlags::empty(), size)
-            .expect("mount a small disk");
-        Self(folder)
-    }
-
-    fn path(&self) -> &std::path::Path {
-        self.0.path()
-    }
-
-    fn fill(&self) {
-        use std::io::Write;
-
-        let mut file = std::fs::File::create(self.path().join("filler")).expect("a file");
-        while file.write_all(&[0; 4096]).is_ok() {}
-    }
-
-    fn free(&self) {
-        std::fs::remove_file(self.path().join("filler")).expect("remove the filler");
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // A mount that stays costs memory until the machine restarts; the test has told what it had to.
-        let _gone = nix::mount::umount2(self.path(), nix::mount::MntFlags::MNT_DETACH);
-    }
 }

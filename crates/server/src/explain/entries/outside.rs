@@ -25,6 +25,9 @@ super::codes! {
     "sandbox_gone" RunFailed: "The sandbox was lost.",
         "It ran out of memory or time, or was killed. The files are kept; a new one goes on with them.",
         "if it happens again: a command needs more memory than the sandbox has (sandbox.memory_mib in config.toml)";
+    "local_server_missing" Unreachable: "The model server does not answer on this machine.",
+        "It is not started, or listens at another port than usual.",
+        "start it, or connect it by its URL: journeyman connect http://127.0.0.1:PORT/v1 --no-key";
     "key_not_found" NotFound: "There is no stored key of this provider.",
         "It was never stored, was forgotten, or comes from the environment.",
         "journeyman connect PROVIDER";
