@@ -102,5 +102,11 @@ fn report(what: &str, mut times: Vec<Duration>) {
             .get((times.len() * part / 100).min(times.len() - 1))
             .map_or(0.0, |time| time.as_secs_f64() * 1e3)
     };
-    println!("{what:<32} p50 {:8.3} ms   p95 {:8.3} ms   n {}", at(50), at(95), times.len());
+    println!(
+        "{what:<32} least {:7.3}   p50 {:7.3}   p95 {:7.3} ms   n {}",
+        at(0),
+        at(50),
+        at(95),
+        times.len()
+    );
 }

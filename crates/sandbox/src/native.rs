@@ -33,6 +33,9 @@ type Answer<'a, T> = BoxFuture<'a, Result<T, SandboxError>>;
 /// How long the launcher may take to tell why a sandbox whose guest does not answer has ended.
 const CAUSE_WAIT: Duration = Duration::from_millis(500);
 
+/// How long a new guest may take to answer, on however loaded a machine.
+const HELLO_WAIT: Duration = Duration::from_secs(30);
+
 /// How the launcher is started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LauncherProgram {
@@ -186,7 +189,9 @@ impl SandboxProvider for NativeProvider {
             let end = link.create(self.order(spec)).await?;
             let socket = self.config.runtime_dir.join(id.to_string()).join(SOCKET);
             let sandbox = NativeSandbox { id, client: Client::new(&socket), link, end };
-            sandbox.client.hello().await.map_err(|error| sandbox.explain_now(error))?;
+            let hello = tokio::time::timeout(HELLO_WAIT, sandbox.client.hello()).await;
+            let silent = || Err(SandboxError::Gone { cause: "its guest does not answer".to_owned() });
+            hello.unwrap_or_else(|_| silent()).map_err(|error| sandbox.explain_now(error))?;
             Ok(Arc::new(sandbox) as Arc<dyn Sandbox>)
         })
     }
@@ -221,6 +226,13 @@ impl NativeSandbox {
             (SandboxError::Gone { .. }, Some(cause)) => SandboxError::Gone { cause },
             (error, _) => error,
         }
+    }
+}
+
+impl Drop for NativeSandbox {
+    fn drop(&mut self) {
+        // Nobody can reach it any more.
+        self.link.abandon(self.id, &self.end);
     }
 }
 

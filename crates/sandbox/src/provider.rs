@@ -16,7 +16,7 @@ type Answer<'a, T> = BoxFuture<'a, Result<T, SandboxError>>;
 /// What a new sandbox shall be.
 #[derive(Debug, Clone)]
 pub struct SandboxSpec {
-    /// Its id; every resource on the host is labelled with it.
+    /// Its id; every resource on the host is labelled with it. Never used twice at a time.
     pub id: SandboxId,
     /// The folder on the host that holds what survives the sandbox (the workspace's upper layer, the home,
     /// the shell's saved state). Made where it is missing; a new sandbox on the same folder sees the same files.
@@ -180,8 +180,8 @@ pub struct ShellEnd {
     pub exit_code: i32,
     /// Whether we stopped it because its time was up.
     pub timed_out: bool,
-    /// Whether the shell itself was lost (`exit`, a kill) and a new one stands ready in the saved directory
-    /// with the saved environment.
+    /// Whether the shell itself was lost (`exit`, a kill, or the end of a command whose time was up, so that
+    /// nothing behind it runs) and a new one stands ready in the saved directory with the saved environment.
     pub restarted: bool,
     /// The shell's directory now.
     pub directory: String,

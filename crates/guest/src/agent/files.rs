@@ -80,15 +80,21 @@ fn write_beside(connection: &UnixStream, target: &Path) -> io::Result<(PathBuf, 
     fs::create_dir_all(folder)?;
     let temporary = folder.join(temporary_name());
     let mut file = File::options().write(true).create_new(true).mode(0o644).open(&temporary)?;
-    loop {
-        let step = match read_frame(connection)? {
-            (kind::INPUT, bytes) => file.write_all(&bytes),
-            (kind::INPUT_END, _) => return Ok((temporary, mode)),
-            _ => Err(io::ErrorKind::InvalidData.into()),
-        };
-        if let Err(error) = step {
+    match take_input(connection, &mut file) {
+        Ok(()) => Ok((temporary, mode)),
+        Err(error) => {
             let _ = fs::remove_file(&temporary);
-            return Err(error);
+            Err(error)
+        }
+    }
+}
+
+fn take_input(connection: &UnixStream, file: &mut File) -> io::Result<()> {
+    loop {
+        match read_frame(connection)? {
+            (kind::INPUT, bytes) => file.write_all(&bytes)?,
+            (kind::INPUT_END, _) => return Ok(()),
+            _ => return Err(io::ErrorKind::InvalidData.into()),
         }
     }
 }

@@ -115,6 +115,15 @@ impl<'a> Pump<'a> {
         self.sent = 0;
     }
 
+    /// Whether the owner is still there, as far as can be told without waiting.
+    pub(super) fn has_peer(&mut self) -> bool {
+        let nothing = Streams { outputs: [None; 2], watched: Vec::new(), input: None };
+        if let Ok(ready) = self.wait(&nothing, PollTimeout::ZERO) {
+            self.receive(None, &ready);
+        }
+        self.state == Peer::There
+    }
+
     /// Moves bytes until something else is to be done.
     pub(super) fn run(&mut self, streams: &mut Streams<'_>, deadline: Option<Instant>) -> io::Result<Wake> {
         loop {

@@ -86,6 +86,10 @@ impl Shell {
             return pump.finish(&Reply::Failed(Failure::Start { program: "shell".to_owned(), message }));
         }
         let mut slot = lock(&self.live);
+        if !pump.has_peer() {
+            // Whoever asked has left while other commands ran.
+            return Ok(());
+        }
         let live = match self.ready(agent, &mut slot) {
             Ok(live) => live,
             Err(error) => {

@@ -13,6 +13,7 @@ use domain::SandboxId;
 use nix::fcntl::OFlag;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, pipe2};
+use sha2::{Digest as _, Sha256};
 
 use super::cgroups::{Cgroups, Group};
 use super::child::{self, Start};
@@ -285,9 +286,10 @@ fn wait_for_guest(faults: OwnedFd) -> Result<(), Fault> {
         .unwrap_or_else(|_| Fault::Other("the sandbox died while it began".to_owned())))
 }
 
-/// The name under which an owner's control groups lie.
+/// The name under which an owner's control groups lie: each runtime folder has one of its own.
 fn label_of(runtime: &Path) -> String {
-    runtime.file_name().map_or_else(|| "default".to_owned(), |name| name.to_string_lossy().into_owned())
+    let digest = Sha256::digest(runtime.as_os_str().as_encoded_bytes());
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the launcher has no runtime; it ends what outlives its time")]

@@ -114,6 +114,13 @@ impl Link {
         }
     }
 
+    /// Ends a sandbox without waiting for it.
+    pub(super) fn abandon(&self, id: SandboxId, end: &End) {
+        if end.cause().is_none() && self.is_alive() {
+            let _ = self.send(&Command::Stop(id));
+        }
+    }
+
     /// Removes what is not among `keep`.
     pub(super) async fn reap(
         &self,
