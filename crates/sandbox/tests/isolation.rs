@@ -404,6 +404,62 @@ async fn the_probe_finds_nothing_amiss_here_and_names_what_is() -> Outcome {
 }
 
 #[tokio::test]
+async fn folders_of_the_base_can_be_moved_and_stay_moved() -> Outcome {
+    let world = World::new()?;
+    let base = world.folder.path().join("base");
+    std::fs::create_dir_all(base.join("old/deep"))?;
+    std::fs::write(base.join("old/deep/file"), "text\n")?;
+    let state = world.folder.path().join("state");
+    let over_base = || SandboxSpec { workspace_base: Some(base.clone()), ..contract::spec(&state) };
+    let sandbox = world.provider.create(over_base()).await?;
+    let rename = if is_root() { "perl -e 'rename(\"old\", \"new\") or die $!'" } else { "mv old new" };
+    let (end, text) = shell_within(&*sandbox, rename, Duration::from_secs(60)).await?;
+    assert_eq!((end.exit_code, text.as_str()), (0, ""));
+    sandbox.stop().await?;
+    let sandbox = world.provider.create(over_base()).await?;
+    let (_, text) =
+        shell_within(&*sandbox, "ls; cat new/deep/file; stat -c %U new/deep", Duration::from_secs(60))
+            .await?;
+    assert_eq!(text, "new\ntext\nagent\n");
+    assert!(base.join("old/deep/file").exists());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_prepared_workspace_becomes_the_base_of_others() -> Outcome {
+    let world = World::new()?;
+    let prepared = world.folder.path().join("prepared");
+    let first = world.provider.create(contract::spec(&prepared)).await?;
+    shell_within(
+        &*first,
+        "mkdir sub; echo text >sub/file; chmod 700 sub; chmod 600 sub/file",
+        Duration::from_secs(60),
+    )
+    .await?;
+    first.stop().await?;
+    let base = sandbox::workspace_folder(&prepared);
+    let second = world.sandbox(|spec| spec.workspace_base = Some(base.clone())).await?;
+    let third = world.sandbox(|spec| spec.workspace_base = Some(base.clone())).await?;
+    let (_, text) =
+        second.shell("stat -c '%U %a' . sub sub/file; echo more >>sub/file; cat sub/file").await?;
+    assert_eq!(text, "agent 755\nagent 700\nagent 600\ntext\nmore\n");
+    assert_eq!(third.shell("cat sub/file").await?.1, "text\n");
+    Ok(())
+}
+
+#[tokio::test]
+async fn orphans_are_waited_for() -> Outcome {
+    let world = World::new()?;
+    let subject = world.plain().await?;
+    subject.sh("for i in 1 2 3 4 5 6 7 8 9; do (sleep 0.01 &) ; done; sleep 0.05").await?;
+    let look = async {
+        while subject.sh("grep -l '^State:.*zombie' /proc/[0-9]*/status").await?.1.contains("/proc/") {}
+        Ok::<(), SandboxError>(())
+    };
+    Ok(tokio::time::timeout(Duration::from_secs(20), look).await??)
+}
+
+#[tokio::test]
 async fn toolchains_and_their_environment_work() -> Outcome {
     let world = World::new()?;
     let subject = world.plain().await?;

@@ -259,6 +259,10 @@ impl Parts<'_> {
         overlay.option(c"workdir", &layer(upper, "/work")?)?;
         if self.namespaces.is_none() {
             overlay.flag(c"userxattr")?;
+        } else {
+            // Renaming a folder of the base works as anywhere else; without root it is refused as "another device",
+            // which `mv` takes for a reason to copy.
+            overlay.option(c"redirect_dir", c"on")?;
         }
         overlay.mount(KEPT)
     }
