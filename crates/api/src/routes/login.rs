@@ -28,8 +28,9 @@ pub(crate) async fn log_in(State(app): State<App>, Body(asked): Body<LogIn>) -> 
     let login = app.accounts.log_in(asked.ticket.expose()).await.map_err(|error| match error {
         accounts::Error::NotAuthenticated => {
             let detail = "this link was used already, or is too old";
-            Problem::new(StatusCode::UNAUTHORIZED, "ticket_not_valid", detail)
-                .with_fix("run `journeyman up` again, or `journeyman status`, for a new link")
+            Problem::new(StatusCode::UNAUTHORIZED, "ticket_not_valid", detail).with_fix(
+                "start `journeyman up` again for a new link, or beside it: journeyman api POST /v1/tickets",
+            )
         }
         other => other.into(),
     })?;

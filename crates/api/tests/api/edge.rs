@@ -192,3 +192,23 @@ async fn further_routes_stand_behind_the_same_checks() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_goes_wrong_inside_is_not_told_outside() {
+    each_rig(async |rig| -> Tested {
+        let owner = rig.owner().await;
+        let rename = |statement: &'static str| {
+            rig.world.store.write(move |tx| Box::pin(async move { tx.execute(statement, &[]).await }))
+        };
+        rename("alter table settings rename to misplaced").await?;
+        let answer = rig.get("/v1/models", As::Token(&owner)).await;
+        rename("alter table misplaced rename to settings").await?;
+        assert_eq!((answer.status, answer.code().as_str()), (StatusCode::INTERNAL_SERVER_ERROR, "internal"));
+        assert_eq!(answer.json()["detail"], "something went wrong on our side");
+        for inner in ["settings", "select", "sql", "no such table"] {
+            assert!(!answer.text.contains(inner), "{}", answer.text);
+        }
+        Ok(())
+    })
+    .await;
+}

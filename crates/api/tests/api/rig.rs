@@ -182,6 +182,12 @@ impl Rig {
         address
     }
 
+    /// The status of an answer whose body may have no end.
+    pub(crate) async fn status(&self, path: &str, who: As<'_>) -> StatusCode {
+        let answer = self.router.clone().oneshot(request(Method::GET, path, who, &[])).await;
+        answer.expect("an answer").status()
+    }
+
     /// Opens a body and leaves it unread.
     pub(crate) async fn open(&self, path: &str, who: As<'_>, headers: &[(&str, &str)]) -> Body {
         let answer = self.router.clone().oneshot(request(Method::GET, path, who, headers)).await;

@@ -272,3 +272,29 @@ async fn changed_runs_are_told_as_they_change() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn there_is_room_for_so_many_streams_and_a_place_that_is_left_is_free_again() {
+    each_rig(async |rig| -> Tested {
+        let owner = rig.owner().await;
+        let path = "/v1/events?stream=org";
+        let mut open = Vec::new();
+        for _ in 0..512 {
+            open.push(Stream::open(rig, &owner, path, "").await);
+        }
+        let refused = rig.get(path, As::Token(&owner)).await;
+        assert_eq!(
+            (refused.status, refused.code().as_str()),
+            (StatusCode::SERVICE_UNAVAILABLE, "too_many_streams")
+        );
+        open.pop();
+        let free_again = async {
+            while rig.status(path, As::Token(&owner)).await != StatusCode::OK {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), free_again).await?;
+        Ok(())
+    })
+    .await;
+}
