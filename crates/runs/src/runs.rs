@@ -204,7 +204,8 @@ impl Runs {
         .await
     }
 
-    /// Stops a run for now: after the step that is under way, or at once where it is at rest.
+    /// Stops a run for now: within a second where it works, interrupting what is under way; at once where it is
+    /// at rest.
     ///
     /// # Errors
     ///
