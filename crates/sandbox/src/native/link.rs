@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command as Program, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -214,13 +214,24 @@ fn answer<T>(asker: Option<oneshot::Sender<T>>, value: T) {
     }
 }
 
-/// The folder is ours alone: whoever can write to it could put another socket in a sandbox's place.
-fn make_runtime_dir(path: &std::path::Path) -> io::Result<()> {
+/// The folder is ours alone: whoever could write to it, or to the one above, could put another socket in a
+/// sandbox's place.
+fn make_runtime_dir(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    let us = nix::unistd::Uid::effective().as_raw();
     let metadata = std::fs::symlink_metadata(path)?;
-    if metadata.uid() != nix::unistd::Uid::effective().as_raw() || !metadata.is_dir() {
-        return Err(io::Error::other(format!("{} belongs to someone else", path.display())));
+    let above = path.parent().map(std::fs::symlink_metadata).transpose()?;
+    let above_is_safe = above.is_none_or(|above| {
+        // In /tmp, which is everybody's, nobody can rename what is ours.
+        let (owner, mode) = (above.uid(), above.permissions().mode());
+        above.is_dir() && (owner == us || owner == 0) && (mode & 0o022 == 0 || mode & 0o1000 != 0)
+    });
+    if !metadata.is_dir() || metadata.uid() != us || !above_is_safe {
+        return Err(io::Error::other(format!(
+            "{} or the folder above it is not safe from others",
+            path.display()
+        )));
     }
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))
 }
