@@ -43,6 +43,12 @@ impl DataFolder {
     /// Where it cannot be made, is no folder, or belongs to somebody else.
     pub(crate) fn make(self) -> Result<Self> {
         let fail = |error: io::Error| unusable(&self.root, &error);
+        if self.holds_something_else() {
+            let text = format!("{} is no data folder of Journeyman", self.root.display());
+            return Err(Failure::new("data_folder_unusable", text)
+                .why("it holds other files")
+                .fix("name a folder that is empty or not there yet: --data DIR"));
+        }
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.root).map_err(fail)?;
         let root = self.root.canonicalize().map_err(fail)?;
         let about = std::fs::metadata(&root).map_err(fail)?;
@@ -56,6 +62,13 @@ impl DataFolder {
             std::fs::set_permissions(&root, std::fs::Permissions::from_mode(0o700)).map_err(fail)?;
         }
         Ok(Self { root })
+    }
+
+    /// Whether this is somebody's folder for other things, which must not become ours by a slip.
+    fn holds_something_else(&self) -> bool {
+        let ours = [self.lock(), self.config(), self.database()];
+        let has_files = std::fs::read_dir(&self.root).is_ok_and(|mut entries| entries.next().is_some());
+        has_files && !ours.iter().any(|path| path.exists())
     }
 
     /// The folder itself.
@@ -125,5 +138,18 @@ mod tests {
         let failure = DataFolder::locate(None, &Env::of(&[])).expect_err("no place");
         assert_eq!(failure.code, "data_folder_unknown");
         Ok(())
+    }
+
+    #[test]
+    fn a_folder_with_other_files_is_left_alone() -> Result<()> {
+        let place = tempfile::tempdir().map_err(|error| Failure::internal("make a folder", &error))?;
+        let folder = DataFolder::locate(Some(place.path()), &Env::of(&[]))?;
+        folder.clone().make()?;
+        std::fs::write(place.path().join("thesis.tex"), "")
+            .map_err(|error| unusable(place.path(), &error))?;
+        let refused = folder.clone().make().expect_err("somebody's folder");
+        assert_eq!(refused.code, "data_folder_unusable");
+        std::fs::write(folder.lock(), "").map_err(|error| unusable(place.path(), &error))?;
+        folder.make().map(drop)
     }
 }

@@ -142,6 +142,7 @@ impl Follower<'_> {
                     Err(failure) => return Err(failure),
                 },
                 hard = self.signals.next() => {
+                    self.interrupts += 1;
                     if hard || self.interrupt().await? {
                         return Ok(self.finish(None));
                     }
@@ -307,7 +308,6 @@ impl Follower<'_> {
 
     /// Ctrl-C. Returns whether following ends now.
     async fn interrupt(&mut self) -> Result<bool> {
-        self.interrupts += 1;
         let output = *self.session.output();
         output.redraw("");
         if self.interrupts > 1 || !self.manner.pause_on_interrupt || !self.session.in_process() {

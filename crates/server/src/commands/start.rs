@@ -96,7 +96,7 @@ async fn follow_as(session: &mut Session, run: RunView, manner: Manner) -> Resul
         refused.append(&mut followed.refused);
         let Some(failure) = followed.lost.take() else {
             followed.refused = refused;
-            return Ok(outcome::report(&followed, session.output(), session.ends_with_a_command()));
+            return Ok(outcome::report_work(&followed, session.output(), session.ends_with_a_command()));
         };
         if !session.take_over().await? {
             return Err(failure);

@@ -115,7 +115,7 @@ mod tests {
         let long = place.path().join("x".repeat(100));
         std::fs::create_dir(&long).map_err(|error| Failure::internal("make a folder", &error))?;
         let env = Env::of(&[("XDG_RUNTIME_DIR", &long.to_string_lossy())]);
-        let folder = DataFolder::locate(Some(place.path()), &env)?.make()?;
+        let folder = DataFolder::locate(Some(&place.path().join("data")), &env)?.make()?;
         assert!(path_of(&folder, &env)?.starts_with("/tmp"));
         Ok(())
     }

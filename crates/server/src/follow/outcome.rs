@@ -8,6 +8,14 @@ use crate::exit::Exit;
 use crate::output::Output;
 use crate::render::{self, text};
 
+/// Tells what a command that saw a run through came to. As [`report`], and a result that should have been
+/// written to the working tree and was not is a conflict.
+pub(crate) fn report_work(followed: &Followed, output: &Output, ends_here: bool) -> Exit {
+    let (run, exit) = (&followed.run, report(followed, output, ends_here));
+    let not_applied = run.apply && !run.applied && run.branch.is_some();
+    if exit == Exit::Ok && is_over(run) && not_applied { Exit::Conflict } else { exit }
+}
+
 /// Tells how the run ended or where it stands, and gives the exit code. `ends_here` says that nobody works on
 /// the run once this command has returned.
 pub(crate) fn report(followed: &Followed, output: &Output, ends_here: bool) -> Exit {
@@ -25,7 +33,7 @@ pub(crate) fn report(followed: &Followed, output: &Output, ends_here: bool) -> E
                 None => output.say(&format!("answered by policy: {text}")),
             }
         }
-        if let Some(next) = next_command(run, exit, ends_here) {
+        if let Some(next) = next_command(run, ends_here) {
             output.next(&next);
         }
     }
@@ -66,7 +74,7 @@ fn summary(run: &RunView) -> Vec<String> {
     lines
 }
 
-fn next_command(run: &RunView, exit: Exit, ends_here: bool) -> Option<String> {
+fn next_command(run: &RunView, ends_here: bool) -> Option<String> {
     let number = run.number;
     let open = |on: &str| format!("journeyman {on} {number}");
     match run.state.as_str() {
@@ -79,7 +87,7 @@ fn next_command(run: &RunView, exit: Exit, ends_here: bool) -> Option<String> {
         "paused" => Some(open("resume")),
         "sleeping" if ends_here => Some(open("resume")),
         "failed" | "budget_exceeded" | "cancelled" => Some(format!("{} \"…\"", open("continue"))),
-        _ if exit == Exit::Interrupted && ends_here => Some(open("resume")),
+        _ if ends_here => Some(open("resume")),
         _ => Some(open("watch")),
     }
 }

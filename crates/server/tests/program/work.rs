@@ -1,6 +1,8 @@
 //! `do` without a server: one command from a goal to a branch.
 
 use super::common::{ASKS, JOURNEYMAN, TWO_LINES, WRITES_A_FILE};
+use store::DatabaseConfig;
+use testkit::database::TestDatabase;
 use testkit::program::Program;
 use testkit::repository::Repository;
 
@@ -91,6 +93,13 @@ fn apply_refuses_to_write_over_uncommitted_work_and_keeps_it() {
     assert_eq!(refused.error()["code"], "would_overwrite");
     assert!(refused.error()["text"].as_str().unwrap_or_default().contains("f.txt"));
     assert_eq!(repository.read("f.txt"), "mine\n");
+
+    let work = ["do", "write", "--repo", &path, "--model", &model, "--apply", "--json"];
+    let ended = program.run(&work).with_code(9);
+    let done = ended.last_json();
+    assert_eq!((&done["state"], &done["applied"]), (&"succeeded".into(), &false.into()));
+    assert!(ended.stdout.contains("would_overwrite"), "the log says why");
+    assert_eq!(repository.read("f.txt"), "mine\n");
 }
 
 #[test]
@@ -137,4 +146,19 @@ fn the_demo_plays_to_its_end_without_a_person_a_key_or_a_network() {
     assert!(ended.stdout.starts_with("branch  journeyman/1-"), "{}", ended.stdout);
     assert!(ended.stdout.contains("scripted"), "the demo says what it is: {}", ended.stdout);
     assert!(ended.stderr.contains("NEEDS YOU") && ended.stderr.contains("answered"), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn the_same_on_postgres() {
+    let Some(database) = TestDatabase::postgres().await else { return };
+    let DatabaseConfig::Postgres { url, .. } = &database.config.database else { panic!("not Postgres") };
+    let program = Program::new(JOURNEYMAN).with("JOURNEYMAN_DATABASE_URL", url);
+    let repository = Repository::with(&[("a.txt", "one\n")]);
+    let (model, path) = (program.script("writes", WRITES_A_FILE), repository.path());
+    let work = ["do", "w", "--repo", &path.to_string_lossy(), "--model", &model, "--apply", "--json"];
+    let done = program.run(&work).with_code(0).last_json();
+    assert_eq!((&done["state"], &done["applied"]), (&"succeeded".into(), &true.into()));
+    assert_eq!(program.run(&["status", "--json"]).with_code(0).last_json()["database"], "postgres");
+    assert!(!program.data().join("journeyman.db").exists(), "nothing is kept in SQLite beside");
+    database.remove().await;
 }
