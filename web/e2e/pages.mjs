@@ -1,4 +1,5 @@
 /** Each page in both themes and at both widths, and what pages say when things go wrong. */
+import { createServer } from 'node:http';
 import { axeFindings, dress, reflowFindings, THEMES, WIDTHS } from './browser.mjs';
 import { holds } from './report.mjs';
 
@@ -51,6 +52,18 @@ async function looks(world) {
   await hold(world, 'settings');
 }
 
+const WORDS = 'invalid x-api-key, says the provider';
+
+/** A provider that knows no key. */
+async function refusingProvider() {
+  const server = createServer((_request, response) => {
+    response.writeHead(401, { 'content-type': 'application/json' });
+    response.end(JSON.stringify({ type: 'error', error: { type: 'authentication_error', message: WORDS } }));
+  });
+  await new Promise((done) => server.listen(0, '127.0.0.1', done));
+  return { url: `http://127.0.0.1:${server.address().port}`, close: () => server.close() };
+}
+
 async function words({ report, page, base }) {
   await report.check('an unknown run says so and what to do', async () => {
     await page.goto(`${base}/runs/999999`);
@@ -67,6 +80,18 @@ async function words({ report, page, base }) {
     await page.getByLabel('Name of the model').fill('anthropic/none');
     await page.getByRole('button', { name: 'Start the run' }).click();
     await page.getByRole('alert').waitFor(STEP_LIMIT);
+  });
+  await report.check('a key that the provider refuses is told in the provider’s own words', async () => {
+    const provider = await refusingProvider();
+    await page.goto(`${base}/welcome`);
+    await page.getByLabel('Use a provider key').check();
+    await page.getByLabel('Provider', { exact: true }).selectOption('anthropic');
+    await page.getByLabel('Key for anthropic').fill('sk-ant-wrong');
+    await page.getByLabel('Address (optional)').fill(provider.url);
+    await page.getByRole('button', { name: 'Store the key' }).click();
+    await page.getByRole('button', { name: 'Test it' }).click();
+    await page.getByText(WORDS).waitFor(STEP_LIMIT);
+    provider.close();
   });
   await report.check('the key sheet opens with a question mark and goes with Escape', async () => {
     await page.goto(`${base}/`);
@@ -87,7 +112,7 @@ async function words({ report, page, base }) {
   });
 }
 
-async function breaks({ report, journeyman, page, base, run }) {
+async function breaks({ report, journeyman, page, base, run, context }) {
   await report.check('a server that goes away is told, and one that comes back is found', async () => {
     await page.goto(`${base}/runs/${run}`);
     await page.locator('[data-live-state=live]').waitFor(STEP_LIMIT);
@@ -96,5 +121,14 @@ async function breaks({ report, journeyman, page, base, run }) {
     await journeyman.start(new URL(base).host);
     await page.locator('[data-live-state=live]').waitFor(STEP_LIMIT);
     holds(await page.locator('[data-result]').isVisible(), 'the log is gone');
+  });
+  await report.check('a login that has ended is told, not waited for', async () => {
+    await page.goto(`${base}/runs/${run}`);
+    await page.locator('[data-live-state=live]').waitFor(STEP_LIMIT);
+    await page.evaluate(() => fetch('/v1/logout', { method: 'POST' }));
+    await context.clearCookies();
+    await journeyman.stop();
+    await journeyman.start(new URL(base).host);
+    await page.getByText('This browser is not signed in.').waitFor(STEP_LIMIT);
   });
 }

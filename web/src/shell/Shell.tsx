@@ -8,6 +8,7 @@ import { KeySheet } from './KeySheet';
 import { useCommands, useKeyboard } from './keys';
 import { Palette } from './Palette';
 import { Rail } from './Rail';
+import { SignedOut } from './SignedOut';
 import { TopBar } from './TopBar';
 import { useTheme } from './theme';
 
@@ -54,6 +55,7 @@ export function Shell() {
       <main id="main" tabIndex={-1} className="min-h-0 min-w-0 outline-none">
         <Outlet />
       </main>
+      <SignedOut />
       <KeySheet open={sheet} setOpen={setSheet} />
       <Palette open={palette} setOpen={setPalette} />
     </div>

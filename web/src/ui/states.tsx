@@ -47,7 +47,7 @@ interface ErrorProps {
 export function ErrorPanel({ error, title, retry, compact = false }: ErrorProps) {
   const problem = asProblem(error);
   const signedOut = problem.status === 401;
-  const fix = signedOut ? 'Open the link that journeyman up printed in this browser.' : problem.fix;
+  const fix = problem.fix ?? (signedOut ? 'Open the link that journeyman up prints in this browser.' : null);
   return (
     <div
       role="alert"

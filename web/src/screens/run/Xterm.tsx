@@ -90,6 +90,8 @@ function open(element: HTMLElement): { terminal: Terminal; close(): void } {
     scrollback: SCROLLBACK_LINES,
     overviewRuler: { width: 8 },
     minimumContrastRatio: 4.5,
+    // A link in a command's output leads nowhere from here.
+    linkHandler: { activate: () => {} },
     theme: themeOf(useTheme.getState().shown),
   });
   const fit = new FitAddon();

@@ -2,7 +2,7 @@
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { type FormEvent, useState } from 'react';
-import { newIdempotencyKey, request } from '../../api/client';
+import { asProblem, newIdempotencyKey, request } from '../../api/client';
 import { modelsQuery, projectsQuery, rememberRun } from '../../api/queries';
 import type { Models, NewRun, Project, Run } from '../../api/types';
 import { Button } from '../../ui/Button';
@@ -64,7 +64,10 @@ function Form({
       rememberRun(run);
       void navigate(runPath(run));
     },
-    onError: () => setKey(newIdempotencyKey()),
+    // Where no answer came the run may have started: the same key finds it again.
+    onError: (error) => {
+      if (asProblem(error).status !== 0) setKey(newIdempotencyKey());
+    },
   });
   const submit = (event: FormEvent) => {
     event.preventDefault();
@@ -138,7 +141,7 @@ function Form({
           id="check"
           className="field font-mono"
           value={check}
-          placeholder="npm test"
+          placeholder={projects.find((entry) => entry.slug === place)?.check ?? 'npm test'}
           onChange={(event) => setCheck(event.target.value)}
         />
       </Field>

@@ -51,12 +51,11 @@ interface WithKeyProps {
 }
 
 function WithKey({ providerKey, models, connected }: WithKeyProps) {
-  const [consent, setConsent] = useState(providerKey.source === 'stored');
+  const [consent, setConsent] = useState(false);
   const [another, setAnother] = useState(false);
-  const [model, setModel] = useState(models.items.find((item) => item.available)?.name ?? '');
   if (providerKey.source === 'none' || another)
     return <KeyForm provider={providerKey.provider} saved={() => setAnother(false)} />;
-  if (!consent)
+  if (providerKey.source === 'environment' && !consent)
     return (
       <div className="text-sm text-ink-2">
         <p>
@@ -74,10 +73,7 @@ function WithKey({ providerKey, models, connected }: WithKeyProps) {
     );
   return (
     <div className="flex flex-col gap-3">
-      <Field label="Model" htmlFor="key-model">
-        <ModelSelect id="key-model" models={models} value={model} onChange={setModel} />
-      </Field>
-      <TestAndUse model={model} connected={connected} />
+      <ModelOfKey models={models} connected={connected} />
       <p className="text-xs text-ink-3">
         The key is{' '}
         {providerKey.source === 'stored' ? "sealed with this server's master key" : 'in the environment'}.{' '}
@@ -86,5 +82,18 @@ function WithKey({ providerKey, models, connected }: WithKeyProps) {
         </button>
       </p>
     </div>
+  );
+}
+
+/** Mounted once the key is there, so that the models it opens can be chosen from. */
+function ModelOfKey({ models, connected }: { models: Models; connected(model: string): void }) {
+  const [model, setModel] = useState(models.items.find((item) => item.available)?.name ?? '');
+  return (
+    <>
+      <Field label="Model" htmlFor="key-model">
+        <ModelSelect id="key-model" models={models} value={model} onChange={setModel} />
+      </Field>
+      <TestAndUse model={model} connected={connected} />
+    </>
   );
 }
