@@ -158,10 +158,11 @@ fn describe() -> String {
         Default::default()
     };
     let mut text =
-        "Linux namespaces, a system call filter and no network; the kernel is shared with this machine"
+        "Linux namespaces, a system call filter and no network; the kernel is shared with this machine; \
+                    disk use is not limited"
             .to_owned();
     for (controller, missing) in [
-        ("memory", "no limit on total memory (each process has one)"),
+        ("memory", "no limit on total memory (each process has one on its own data)"),
         ("cpu", "no limit on CPU time"),
         ("pids", "no limit on processes but the user's"),
     ] {
