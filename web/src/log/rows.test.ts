@@ -25,6 +25,14 @@ describe('rows', () => {
     expect(last?.kind === 'block' && last.block.kind).toBe('delivery');
   });
 
+  it('leave the open question to its card', () => {
+    const asked = events.slice(0, events.findIndex((event) => event.kind === 'question.asked') + 1);
+    const open = applyEvents(emptyLog(), asked).log;
+    const questions = (id: string | null) =>
+      rowsOf(open.blocks, null, id).filter((row) => row.kind === 'block' && row.block.kind === 'question');
+    expect([questions(null).length, questions(open.openQuestion).length]).toEqual([1, 0]);
+  });
+
   it('have keys of their own', () => {
     const keys = rowsOf(log.blocks, { turn: 10, text: 'and', thinking: '' }).map((row) => row.key);
     expect(new Set(keys).size).toBe(keys.length);

@@ -8,12 +8,13 @@ export type Row = { key: string; turnStart: number | null } & (
   | { kind: 'live'; live: LiveTurn }
 );
 
-/** Rows for the whole log. The end of an ended run is told by its result card instead. */
-export function rowsOf(blocks: readonly Block[], live: LiveTurn | null): Row[] {
+/** Rows for the whole log. The open question and the end of an ended run have cards of their own. */
+export function rowsOf(blocks: readonly Block[], live: LiveTurn | null, open: string | null = null): Row[] {
   const rows: Row[] = [];
   let turn = 0;
   const end = endOf(blocks);
   for (const [index, block] of blocks.entries()) {
+    if (block.kind === 'question' && block.question.id === open) continue;
     if (index === end || (end >= 0 && toldByEnd(block, blocks[end]))) continue;
     const turnStart = block.turn !== turn && block.turn > 0 ? block.turn : null;
     turn = block.turn;

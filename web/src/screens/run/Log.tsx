@@ -15,7 +15,10 @@ export const WINDOW_FROM = 200;
 const NEAR_BOTTOM_PX = 80;
 
 export function Log({ log, facts, children }: { log: RunLog; facts: Facts; children?: ReactNode }) {
-  const rows = useMemo(() => rowsOf(log.blocks, log.live), [log.blocks, log.live]);
+  const rows = useMemo(
+    () => rowsOf(log.blocks, log.live, log.openQuestion),
+    [log.blocks, log.live, log.openQuestion],
+  );
   const scroller = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLDivElement>(null);
   const { stuck, stick, leave } = useStickiness(scroller, content);

@@ -26,7 +26,7 @@ export function QuestionView({ block }: { block: QuestionBlock }) {
           <span className="text-ink-3"> · {block.by}</span>
         </p>
       ) : (
-        <p className="text-sm text-ink-3 pl-[22px]">Not answered yet.</p>
+        <p className="text-sm text-ink-3 pl-[22px]">Not answered.</p>
       )}
     </div>
   );
