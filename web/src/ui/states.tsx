@@ -3,6 +3,7 @@ import { CircleAlert } from 'lucide-react';
 import { type ReactNode, useEffect, useState } from 'react';
 import { asProblem } from '../api/client';
 import { Button } from './Button';
+import { Words } from './Words';
 
 /** Grey bars of the coming content's height, shown only when it takes longer than 300 ms. */
 export function Loading({ label, rows = 4, height = 52 }: { label: string; rows?: number; height?: number }) {
@@ -58,8 +59,16 @@ export function ErrorPanel({ error, title, retry, compact = false }: ErrorProps)
         {signedOut ? 'This browser is not signed in.' : title}
       </p>
       <div className="pl-6">
-        {!signedOut && <p className="text-sm mt-0.5 wrap-anywhere">{problem.message}</p>}
-        {fix && <p className="text-sm text-ink-2 mt-0.5 wrap-anywhere">{fix}</p>}
+        {!signedOut && (
+          <p className="text-sm mt-0.5 wrap-anywhere">
+            <Words text={problem.message} />
+          </p>
+        )}
+        {fix && (
+          <p className="text-sm text-ink-2 mt-0.5 wrap-anywhere">
+            <Words text={fix} />
+          </p>
+        )}
         <p className="flex items-center gap-3 mt-2">
           {retry && (
             <Button kind="line" onClick={retry}>

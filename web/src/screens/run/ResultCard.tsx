@@ -7,6 +7,7 @@ import type { Reason, RunState } from '../../log/events';
 import { buttonClass } from '../../ui/Button';
 import { count, lineChange } from '../../ui/format';
 import { Glyph, toneOf, wordOf } from '../../ui/Glyph';
+import { Words } from '../../ui/Words';
 import { ApplyButton } from './ApplyButton';
 import { CopyButton } from './CopyButton';
 
@@ -108,8 +109,14 @@ function Branch({ log }: { log: RunLog }) {
 function Failure({ reason, run, log }: Props & { reason: Reason }) {
   return (
     <>
-      <p className="text-base mt-1 wrap-anywhere">{reason.text}</p>
-      {reason.fix && <p className="text-base text-ink-2 mt-1 wrap-anywhere">{reason.fix}</p>}
+      <p className="text-base mt-1 wrap-anywhere">
+        <Words text={reason.text} />
+      </p>
+      {reason.fix && (
+        <p className="text-base text-ink-2 mt-1 wrap-anywhere">
+          <Words text={reason.fix} />
+        </p>
+      )}
       <p className="mt-1">
         <code className="font-mono text-xs text-ink-3">{reason.code}</code>
       </p>

@@ -11,9 +11,10 @@ import {
 } from 'lucide-react';
 import type { ReactNode } from 'react';
 import type { Block, StepBlock } from '../../../log/blocks';
-import type { EventData } from '../../../log/events';
+import type { EventData, Reason } from '../../../log/events';
 import { clock, count, lineChange } from '../../../ui/format';
 import { Markdown } from '../../../ui/Markdown';
+import { Words } from '../../../ui/Words';
 import { CheckView } from './CheckView';
 import { QuestionView } from './QuestionView';
 import { StateLine } from './StateLine';
@@ -44,13 +45,13 @@ export function BlockView({ block }: { block: Plain }) {
     case 'notice':
       return (
         <Line icon={<Info size={13} aria-hidden="true" />} tone="text-ink-2">
-          {block.reason.text} {block.reason.fix}
+          <Reasoned reason={block.reason} />
         </Line>
       );
     case 'trouble':
       return (
         <Line icon={<CircleAlert size={13} aria-hidden="true" />} tone="text-bad-ink">
-          {block.reason.text} {block.reason.fix}
+          <Reasoned reason={block.reason} />
           {block.retryAtMs !== null && ` The next try starts at ${clock(block.retryAtMs)}.`}
         </Line>
       );
@@ -70,6 +71,14 @@ export function BlockView({ block }: { block: Plain }) {
     case 'question':
       return <QuestionView block={block} />;
   }
+}
+
+function Reasoned({ reason }: { reason: Reason }) {
+  return (
+    <>
+      <Words text={reason.text} /> {reason.fix && <Words text={reason.fix} />}
+    </>
+  );
 }
 
 export function Line({ icon, tone, children }: { icon: ReactNode; tone: string; children: ReactNode }) {

@@ -2,9 +2,10 @@
 import type { RunState } from '../../../log/events';
 import { clock } from '../../../ui/format';
 import { Glyph, toneOf, wordOf } from '../../../ui/Glyph';
+import { Words } from '../../../ui/Words';
 import { Line } from './BlockView';
 
-function sentence(state: RunState): string {
+function told(state: RunState): string {
   switch (state.state) {
     case 'sleeping':
       return `Sleeping until ${clock(state.until_ms)}. ${state.reason.text}`;
@@ -29,7 +30,7 @@ export function StateLine({ state }: { state: RunState }) {
   const icon = <Glyph tone={toneOf(state.state)} stopped={state.state === 'cancelled'} />;
   return (
     <Line icon={icon} tone="text-ink-2">
-      {sentence(state)}
+      <Words text={told(state)} />
     </Line>
   );
 }
