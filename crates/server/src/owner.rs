@@ -80,16 +80,15 @@ impl Owned {
         self.url.as_deref()
     }
 
-    /// A link that signs one browser in, once.
+    /// A link to `url` that signs one browser in, once.
     ///
     /// # Errors
     ///
     /// Where the ticket cannot be kept.
-    pub(crate) async fn ticket_url(&self) -> Result<String> {
+    pub(crate) async fn ticket_url(&self, url: &str) -> Result<String> {
         let fail = |error: accounts::Error| Failure::internal("make the link for the browser", &error);
         let allowed = self.parts.owner.allow().map_err(fail)?;
         let ticket = self.parts.accounts.create_ticket(&allowed).await.map_err(fail)?;
-        let url = self.url().unwrap_or_default();
         Ok(format!("{url}/welcome#t={}", ticket.secret.expose()))
     }
 

@@ -35,19 +35,25 @@ pub(super) async fn serve(context: &Context, args: UpArgs, demo: Option<bool>) -
     };
     let mut signals = Signals::listen()?;
     let wanted = args.listen.or(context.config.listen);
-    let (listener, moved) = open_listener(wanted)?;
     let roles = if args.roles.is_empty() { Role::ALL.to_vec() } else { args.roles.clone() };
+    let (listener, moved) = match roles.contains(&Role::Api) {
+        true => open_listener(wanted).map(|(listener, moved)| (Some(listener), moved))?,
+        false => (None, None),
+    };
     let pace = if demo == Some(true) { Pace::Fast } else { Pace::AsWritten };
-    let spec = OwnerSpec { roles, listener: Some(listener), in_process: false, pace };
+    let spec = OwnerSpec { roles, listener, in_process: false, pace };
     let owner = Owned::start(&context, lock, spec).await?;
     let client = Client::new(owner.socket().to_owned(), context.tasks.clone(), context.ambient.clone());
     if demo.is_some() {
         client.post::<Value>("/v1/demo", &json!({})).await?;
     }
-    let ticket_url = owner.ticket_url().await?;
-    greet(&context, &owner, &client, &ticket_url, moved).await?;
-    if args.open {
-        open_browser(&context, &ticket_url);
+    let ticket_url = match owner.url() {
+        Some(url) => Some(owner.ticket_url(url).await?),
+        None => None,
+    };
+    greet(&context, &owner, &client, ticket_url.as_deref(), moved).await?;
+    if let Some(url) = ticket_url.filter(|_| args.open) {
+        open_browser(&context, &url);
     }
     signals.next().await;
     context.output.say("stopping; runs that are under way go on at the next start");
@@ -108,11 +114,11 @@ async fn greet(
     context: &Context,
     owner: &Owned,
     client: &Client,
-    ticket_url: &str,
+    ticket_url: Option<&str>,
     moved: Option<u16>,
 ) -> Result<()> {
     let output = &context.output;
-    let url = owner.url().unwrap_or_default();
+    let url = owner.url();
     if output.json {
         output.json(&json!({
             "url": url, "ticket_url": ticket_url, "data": context.folder.root(), "pid": std::process::id(),
@@ -122,11 +128,12 @@ async fn greet(
     let status: Value = client.get("/v1/status").await?;
     let word = |name: &str| super::setup::word(&status, name);
     output.say(&format!(
-        "Journeyman {}   data {}   database {}   sandbox {}   listening {url}",
+        "Journeyman {}   data {}   database {}   sandbox {}   listening {}",
         word("version"),
         context.folder.root().display(),
         word("database"),
         super::setup::word(&status["sandbox"], "provider"),
+        url.unwrap_or("on the local socket only"),
     ));
     if let Some(port) = moved {
         output.say(&format!("Port {port} is taken by another program, so this is the next free one."));
@@ -135,8 +142,11 @@ async fn greet(
     for line in super::models::found_lines(&models) {
         output.say(&line);
     }
-    output.data(&format!("Open  {ticket_url}"));
-    output.say("The link works once. Ctrl-C stops; nothing is lost.");
+    if let Some(ticket_url) = ticket_url {
+        output.data(&format!("Open  {ticket_url}"));
+        output.say("The link works once.");
+    }
+    output.say("Ctrl-C stops; nothing is lost.");
     Ok(())
 }
 

@@ -77,6 +77,16 @@ fn a_port_that_was_asked_for_is_taken_or_refused_and_never_exchanged() {
 }
 
 #[test]
+fn a_process_without_the_role_of_the_api_listens_on_no_port() {
+    let program = Program::new(JOURNEYMAN);
+    let mut worker = program.start(&["up", "--roles", "worker,scheduler", "--json"]);
+    let line = worker.line_with("pid");
+    let hello: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+    assert!(hello["url"].is_null() && hello["ticket_url"].is_null(), "{hello}");
+    program.run(&["status", "--json"]).with_code(0);
+}
+
+#[test]
 fn detaching_needs_a_server() {
     let (program, repository) = (Program::new(JOURNEYMAN), Repository::with(&[("a.txt", "one\n")]));
     let (model, path) = (program.script("writes", WRITES_A_FILE), repository.path());

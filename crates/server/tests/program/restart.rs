@@ -72,6 +72,14 @@ fn a_run_whose_owner_is_killed_before_its_sandbox_is_ready_is_finished_by_the_ne
 }
 
 #[test]
+fn a_run_whose_owner_is_killed_on_the_way_to_its_branch_is_delivered_by_the_next() {
+    let (log, trace) = killed_after("files.changed", 1);
+    assert_whole(&log);
+    assert_eq!(trace, "1\n2\n3\n4\n5\n6");
+    assert_eq!(log.iter().filter(|line| line["kind"] == "delivery.made").count(), 1);
+}
+
+#[test]
 fn a_server_that_is_told_to_stop_leaves_the_run_for_the_next_one() {
     let (program, repository) = (Program::new(JOURNEYMAN), Repository::with(&[("a.txt", "one\n")]));
     let (model, path) = (program.script("waits", WAITS_FOR_A_FILE), repository.path());
