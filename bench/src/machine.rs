@@ -16,6 +16,8 @@ pub(crate) struct Machine {
     pub(crate) cores: usize,
     pub(crate) memory_gib: u64,
     pub(crate) kernel: String,
+    /// Of the minute before: what others were doing here meanwhile.
+    pub(crate) load: String,
 }
 
 impl Machine {
@@ -29,6 +31,10 @@ impl Machine {
             cores: std::thread::available_parallelism().map_or(0, usize::from),
             memory_gib: kib.div_ceil(1 << 20),
             kernel: output("uname", &["-sr"]),
+            load: std::fs::read_to_string("/proc/loadavg")
+                .ok()
+                .and_then(|text| text.split(' ').next().map(str::to_owned))
+                .unwrap_or_default(),
         }
     }
 }

@@ -60,9 +60,9 @@ impl Report {
     }
 
     fn markdown(&self) -> String {
-        let Machine { date, commit, processor, cores, memory_gib, kernel } = &self.machine;
+        let Machine { date, commit, processor, cores, memory_gib, kernel, load } = &self.machine;
         let mut text = format!(
-            "{date}, commit {commit}: {cores} cores of {processor}, {memory_gib} GiB, {kernel}.\n\n| measured | value | wanted |\n| --- | ---: | --- |\n"
+            "{date}, commit {commit}: {cores} cores of {processor}, {memory_gib} GiB, {kernel}; load before: {load}.\n\n| measured | value | wanted |\n| --- | ---: | --- |\n"
         );
         for figure in self.figures() {
             let missed = if figure.holds() == Some(false) { " (missed)" } else { "" };
