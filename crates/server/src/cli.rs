@@ -37,6 +37,7 @@ pub(crate) struct Cli {
 
 /// What every command takes.
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Everywhere")]
 pub(crate) struct Global {
     /// The data folder [env: JOURNEYMAN_DATA] [default: ~/.local/share/journeyman]
     #[arg(long, global = true, value_name = "DIR")]
@@ -47,8 +48,8 @@ pub(crate) struct Global {
     /// Labelled lines, no colours, no redrawing [env: JOURNEYMAN_PLAIN=1]
     #[arg(long, global = true)]
     pub(crate) plain: bool,
-    /// When to colour [env: NO_COLOR]
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    /// When to colour: auto, always or never [env: NO_COLOR]
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
     pub(crate) color: ColorWhen,
     /// Never ask anything, even at a terminal
     #[arg(long, global = true)]
@@ -92,7 +93,7 @@ pub(crate) enum Command {
     Approve(ApproveArgs),
     /// Refuse what a run asks for
     Refuse(RefuseArgs),
-    /// Pause a run after the step that is under way
+    /// Pause a run; it keeps its place and its files
     Pause(RunArg),
     /// Let a paused or sleeping run go on
     Resume(ResumeArgs),

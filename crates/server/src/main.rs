@@ -22,7 +22,7 @@ use std::time::Duration;
 use clap::Parser;
 use runtime::Env;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Global};
 use crate::exit::Exit;
 
 /// Threads that run tasks: the work is waiting, not computing.
@@ -58,8 +58,15 @@ fn main() -> ExitCode {
 
 /// Help and version are answers; anything else on the command line that does not fit is a misuse.
 fn refuse(error: &clap::Error) -> ExitCode {
-    // That nobody reads it is no further misuse.
-    let _unread = error.print();
+    if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
+        let text = error.to_string();
+        let sentence = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let global = Global { json: true, ..Global::default() };
+        output::Output::of(&global, &Env::default()).fail(&error::Failure::new("usage", sentence));
+    } else {
+        // That nobody reads it is no further misuse.
+        let _unread = error.print();
+    }
     if error.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() }
 }
 

@@ -30,8 +30,8 @@ pub(crate) struct DoArgs {
     pub(crate) include: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
-    /// How strictly the loop is guarded
-    #[arg(long, value_name = "PROFILE", default_value = "standard")]
+    /// How strictly the loop is guarded: standard or strict
+    #[arg(long, value_name = "PROFILE", default_value = "standard", hide_possible_values = true)]
     pub(crate) guards: Guards,
     #[command(flatten)]
     pub(crate) follow: FollowArgs,

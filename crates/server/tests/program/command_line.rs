@@ -34,6 +34,7 @@ fn a_misuse_is_exit_code_2_and_says_nothing_on_standard_output() {
         let ended = program.run(arguments).with_code(2);
         assert!(ended.stdout.is_empty() && !ended.stderr.is_empty(), "{arguments:?}");
     }
+    assert_eq!(program.run(&["frobnicate", "--json"]).with_code(2).error()["code"], "usage");
 }
 
 #[test]

@@ -4,6 +4,9 @@ super::codes! {
     "internal" Internal: "Something went wrong on Journeyman's side.",
         "A fault in Journeyman, or a machine that does not do what it should.",
         "run again with --log debug; what it prints belongs into a report";
+    "usage" Usage: "The command line does not fit any command.",
+        "A command, an argument or a value is missing, misspelt, or not allowed together with another.",
+        "journeyman help, or journeyman help COMMAND";
     "disk_full" Internal: "A disk is full; nothing that was acknowledged is lost.",
         "Rows, workspaces and kept files need room; runs sleep until there is some.",
         "free some space, or delete old runs: journeyman run delete RUN";
