@@ -7,8 +7,29 @@ import { readFileSync, writeFileSync } from 'node:fs';
 const path = process.argv[2] ?? new URL('../package-lock.json', import.meta.url).pathname;
 const lock = JSON.parse(readFileSync(path, 'utf8'));
 
-const SYSTEMS = ['android', 'darwin', 'freebsd', 'linux', 'netbsd', 'openbsd', 'openharmony', 'sunos', 'win32'];
-const PROCESSORS = ['arm64', 'arm', 'x64', 'ia32', 'loong64', 'mips64el', 'ppc64', 'riscv64', 's390x', 'wasm32'];
+const SYSTEMS = [
+  'android',
+  'darwin',
+  'freebsd',
+  'linux',
+  'netbsd',
+  'openbsd',
+  'openharmony',
+  'sunos',
+  'win32',
+];
+const PROCESSORS = [
+  'arm64',
+  'arm',
+  'x64',
+  'ia32',
+  'loong64',
+  'mips64el',
+  'ppc64',
+  'riscv64',
+  's390x',
+  'wasm32',
+];
 
 /** What a package is for, as its name says: `oxide-linux-arm64-musl`. */
 function platformOf(name) {
