@@ -51,18 +51,6 @@ fn rules(is_verbose: bool) -> Result<(), String> {
     if broken.is_empty() { Ok(()) } else { Err(broken.join("\n")) }
 }
 
-/// Crates that have code in their documentation comments, which `cargo test --doc` would run.
-pub(crate) fn crates_with_examples() -> Vec<String> {
-    let mut names: Vec<String> = sources()
-        .unwrap_or_default()
-        .iter()
-        .filter(|source| source.path.ends_with(".rs") && text::has_example(&source.text))
-        .filter_map(|source| source.path.strip_prefix("crates/")?.split('/').next().map(str::to_owned))
-        .collect();
-    names.dedup();
-    names
-}
-
 /// Every text file that git knows or would take.
 fn sources() -> Result<Vec<Source>, String> {
     let mut git = run::command("git");

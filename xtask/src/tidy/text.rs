@@ -53,19 +53,3 @@ fn wrong_line(path: &str, line: &str) -> Option<&'static str> {
 fn is_documentation(path: &str) -> bool {
     path.ends_with(".md")
 }
-
-/// Whether a documentation comment holds an example that rustdoc would compile.
-pub(super) fn has_example(text: &str) -> bool {
-    let comments = text.lines().filter_map(|line| {
-        let line = line.trim_start();
-        line.strip_prefix("///").or_else(|| line.strip_prefix("//!"))
-    });
-    let mut is_open = false;
-    for fence in comments.filter_map(|comment| comment.trim().strip_prefix("```")) {
-        if !is_open && ["", "rust", "no_run", "should_panic", "compile_fail"].contains(&fence) {
-            return true;
-        }
-        is_open = !is_open;
-    }
-    false
-}

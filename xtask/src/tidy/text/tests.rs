@@ -29,10 +29,3 @@ fn lock_files_name_no_host() {
     assert_eq!(told("Cargo.lock", usual).len(), 0);
     assert_eq!(told("Cargo.lock", "source = \"sparse+https://mirror.example/\"\n").len(), 1);
 }
-
-#[test]
-fn only_rust_examples_are_examples() {
-    assert!(has_example("/// ```\n/// let a = 1;\n/// ```\n"));
-    assert!(!has_example("/// ```text\n/// a picture\n/// ```\nfn a() {}\n"));
-    assert!(!has_example("//! ```json\n//! {}\n//! ```\n"));
-}
