@@ -242,12 +242,15 @@ impl Runs {
     ///
     /// [`Error::WrongState`] where it has ended otherwise already.
     pub async fn stop(&self, allowed: &Allowed<WriteRuns>, run: RunRef, why: Option<String>) -> Result<()> {
-        let text = why.unwrap_or_else(|| format!("{} stopped it.", allowed.by()));
+        let by = allowed.by().to_owned();
         self.command(allowed, run, move |state| {
+            let why = why.clone().unwrap_or_default();
             if state.is_active() {
-                return Ok(AtRest::Command(Wish::Cancel { reason: text.clone() }));
+                return Ok(AtRest::Command(Wish::Cancel { reason: why }));
             }
-            let reason = Reason::new("stopped", text.clone()).with_fix("continue it with a follow-up");
+            let text =
+                if why.is_empty() { format!("Stopped by {by}.") } else { format!("Stopped by {by}: {why}.") };
+            let reason = Reason::new("stopped_by_person", text).with_fix("continue it with a follow-up");
             Ok(AtRest::Change { change: RunChange::CancelAsked { reason }, queue: Queue::Leave })
         })
         .await
