@@ -67,7 +67,9 @@ impl DataFolder {
     /// Whether this is somebody's folder for other things, which must not become ours by a slip.
     fn holds_something_else(&self) -> bool {
         let ours = [self.lock(), self.config(), self.database()];
-        let has_files = std::fs::read_dir(&self.root).is_ok_and(|mut entries| entries.next().is_some());
+        // A file system of its own begins with this one.
+        let counts = |entry: std::fs::DirEntry| entry.file_name() != "lost+found";
+        let has_files = std::fs::read_dir(&self.root).is_ok_and(|entries| entries.flatten().any(counts));
         has_files && !ours.iter().any(|path| path.exists())
     }
 
@@ -144,6 +146,8 @@ mod tests {
     fn a_folder_with_other_files_is_left_alone() -> Result<()> {
         let place = tempfile::tempdir().map_err(|error| Failure::internal("make a folder", &error))?;
         let folder = DataFolder::locate(Some(place.path()), &Env::of(&[]))?;
+        std::fs::create_dir(place.path().join("lost+found"))
+            .map_err(|error| unusable(place.path(), &error))?;
         folder.clone().make()?;
         std::fs::write(place.path().join("thesis.tex"), "")
             .map_err(|error| unusable(place.path(), &error))?;
