@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ::runs::view::RunView;
+use ::runs::view::{Page, RunView};
 use domain::event::Attended;
 use models::scripted::Pace;
 use serde_json::{Map, Value, json};
@@ -96,6 +96,7 @@ async fn follow_as(session: &mut Session, run: RunView, manner: Manner) -> Resul
         refused.append(&mut followed.refused);
         let Some(failure) = followed.lost.take() else {
             followed.refused = refused;
+            tell_of_others(session, &followed.run).await;
             return Ok(outcome::report_work(&followed, session.output(), session.ends_with_a_command()));
         };
         if !session.take_over().await? {
@@ -103,6 +104,21 @@ async fn follow_as(session: &mut Session, run: RunView, manner: Manner) -> Resul
         }
         run = session.client.get(&path_of(&followed.run)).await?;
         manner = Manner { after: followed.seen, awaits_change: false, ..manner };
+    }
+}
+
+/// Who owns the folder goes on with every run that waits for a worker, so others may be under way when ours
+/// has ended; they stop with us.
+async fn tell_of_others(session: &Session, ours: &RunView) {
+    if !session.in_process() || session.output().json {
+        return;
+    }
+    // What cannot be told now is in `journeyman run list`.
+    let Ok(page) = session.client.get::<Page<RunView>>("/v1/runs?limit=50").await else { return };
+    let at_work = |run: &&RunView| matches!(run.state.as_str(), "queued" | "starting" | "running");
+    for run in page.items.iter().filter(at_work).filter(|run| run.id != ours.id) {
+        let (number, project) = (run.number, crate::render::text::clean(&run.project.slug));
+        session.output().say(&format!("run {number} of {project} is unfinished; it goes on with a server, or by: journeyman resume {number}"));
     }
 }
 

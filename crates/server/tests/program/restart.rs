@@ -4,7 +4,7 @@ use serde_json::Value;
 use testkit::program::Program;
 use testkit::repository::Repository;
 
-use super::common::{JOURNEYMAN, SIX_TRACES, WAITS_FOR_A_FILE};
+use super::common::{JOURNEYMAN, SIX_TRACES, WAITS_FOR_A_FILE, WRITES_A_FILE};
 
 /// Kills the process that works on a run right after `part` was seen for the `count`th time, lets the next one
 /// finish it, and returns the whole log.
@@ -140,4 +140,19 @@ fn a_run_whose_owner_was_killed_can_be_stopped_without_a_server() {
     drop(owner);
     assert_eq!(program.run(&["stop", "1", "--json"]).with_code(0).last_json()["state"], "cancelled");
     assert_eq!(program.run(&["resume", "1", "--json"]).with_code(9).error()["code"], "wrong_state");
+}
+
+#[test]
+fn who_works_on_one_run_is_told_of_another_that_is_unfinished() {
+    let (program, repository) = (Program::new(JOURNEYMAN), Repository::with(&[("a.txt", "one\n")]));
+    let (long, short) = (program.script("six", SIX_TRACES), program.script("writes", WRITES_A_FILE));
+    let path = repository.path();
+    let path = path.to_string_lossy();
+    let mut owner = program.start(&["do", "long", "--repo", &path, "--model", &long, "--json"]);
+    owner.line_with("tool.started");
+    owner.signal("KILL");
+    drop(owner);
+    let other = program.run(&["do", "short", "--repo", &path, "--model", &short]).with_code(0);
+    assert!(other.stderr.contains("journeyman resume 1"), "{}", other.stderr);
+    assert_eq!(program.run(&["resume", "1", "--json"]).with_code(0).last_json()["state"], "succeeded");
 }
