@@ -45,6 +45,8 @@ pub struct Wanted {
     pub base: Option<PathBuf>,
     /// Host paths to show besides the template.
     pub include: Vec<PathBuf>,
+    /// Host paths to show at another path: (host, inside).
+    pub binds: Vec<(PathBuf, PathBuf)>,
 }
 
 impl Orchestrator {
@@ -90,7 +92,7 @@ impl Orchestrator {
             state_dir: wanted.state_dir,
             workspace_base: wanted.base,
             include: wanted.include,
-            binds: Vec::new(),
+            binds: wanted.binds,
             limits: inner.limits.clone(),
         };
         match inner.provider.create(spec).await {

@@ -13,8 +13,8 @@ use sandbox::{Exec, Output, Sandbox};
 use crate::capture;
 use crate::error::{Error, Result, WhileDoing};
 use crate::host_git;
-use crate::repository::source::clean_git_environment;
 use crate::repository::{Base, Source};
+use crate::workspace::git_environment;
 
 /// The largest pack that is taken over. Beyond it something is wrong: a build folder was committed.
 const PACK_BYTES_MAX: u64 = 2 << 30;
@@ -72,14 +72,15 @@ pub(crate) async fn deliver(sandbox: &dyn Sandbox, parcel: Parcel<'_>) -> Result
 }
 
 async fn commit(sandbox: &dyn Sandbox, parcel: &Parcel<'_>) -> Result<(String, u32)> {
-    let mut env = clean_git_environment();
+    let mut env = git_environment();
     for who in ["AUTHOR", "COMMITTER"] {
         env.push((format!("GIT_{who}_NAME"), parcel.author.0.clone()));
         env.push((format!("GIT_{who}_EMAIL"), parcel.author.1.clone()));
         env.push((format!("GIT_{who}_DATE"), format!("{} +0000", parcel.at_ms / 1000)));
     }
     let script = include_str!("delivery/commit.sh");
-    let arguments = [parcel.base.commit.as_str(), &parcel.message, &parcel.trailer];
+    let earlier = parcel.earlier.as_ref().map_or("", |(_, tip)| tip);
+    let arguments = [parcel.base.commit.as_str(), &parcel.message, &parcel.trailer, earlier];
     let said = capture::script(sandbox, script, &arguments, env).await?.success("commit the result")?;
     let said = String::from_utf8_lossy(&said);
     let value = |key: &str| said.lines().find_map(|line| line.strip_prefix(key)).unwrap_or("").to_owned();
@@ -97,7 +98,7 @@ async fn fetch_pack(sandbox: &dyn Sandbox, parcel: &Parcel<'_>, tip: &str, path:
     let state = Mutex::new((file, 0_u64, None::<std::io::Error>, Vec::new()));
     let exec = Exec {
         argv: ["git", "pack-objects", "--revs", "--thin", "--stdout", "--quiet"].map(str::to_owned).to_vec(),
-        env: clean_git_environment(),
+        env: git_environment(),
         stdin: format!("{tip}\n^{}\n", parcel.base.head).into_bytes(),
         timeout: Some(Duration::from_secs(600)),
         ..Exec::default()

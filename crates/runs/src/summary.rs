@@ -15,6 +15,8 @@ const FILES_MAX: usize = 500;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Summary {
     pub(crate) state: RunState,
+    /// What a follow-up asked for last.
+    pub(crate) follow_up: Option<String>,
     pub(crate) turns: u32,
     pub(crate) tool_calls: u32,
     pub(crate) usage: Usage,
@@ -39,6 +41,7 @@ impl Summary {
     pub(crate) fn new() -> Self {
         Self {
             state: RunState::Queued,
+            follow_up: None,
             turns: 0,
             tool_calls: 0,
             usage: Usage::default(),
@@ -61,6 +64,7 @@ impl Summary {
     pub(crate) fn take(&mut self, event: &RunEvent, at_ms: i64) {
         match event {
             RunEvent::State(state) => self.take_state(state, at_ms),
+            RunEvent::Continued { goal, .. } => self.follow_up = Some(goal.clone()),
             RunEvent::SandboxReady(ready) => self.sandbox = Some(ready.clone()),
             RunEvent::TurnAsked { context_tokens, .. } => self.context_tokens = *context_tokens,
             RunEvent::TurnAnswered(answered) => {
@@ -84,7 +88,6 @@ impl Summary {
                 self.delivery = Some(delivery.clone());
             }
             RunEvent::Created(_)
-            | RunEvent::Continued { .. }
             | RunEvent::ContextOpened { .. }
             | RunEvent::TurnFailed { .. }
             | RunEvent::ToolEnded(_)

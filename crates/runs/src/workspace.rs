@@ -12,6 +12,23 @@ use crate::error::{Error, Result};
 use crate::repository::source::clean_git_environment;
 use crate::view::FileDiff;
 
+/// Where the base's own repository is shown in a run's sandbox, read-only.
+pub(crate) const BASE_GIT: &str = "/base.git";
+
+/// The environment of our own git commands in a run's sandbox: the base's repository, the agent's files, new
+/// objects in a folder of ours, and the agent's objects only where the base does not have them.
+pub(crate) fn git_environment() -> Vec<(String, String)> {
+    let mut pairs = clean_git_environment();
+    let own = [
+        ("GIT_DIR", BASE_GIT),
+        ("GIT_WORK_TREE", "/workspace"),
+        ("GIT_OBJECT_DIRECTORY", "/home/agent/.journeyman/objects"),
+        ("GIT_ALTERNATE_OBJECT_DIRECTORIES", "/base.git/objects:/workspace/.git/objects"),
+    ];
+    pairs.extend(own.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    pairs
+}
+
 /// The working copy of one run.
 pub(crate) struct RunWorkspace {
     pub(crate) sandbox: Arc<dyn Sandbox>,
@@ -32,7 +49,7 @@ impl RunWorkspace {
 
     async fn compare(&self, how: &str) -> Result<capture::Captured> {
         let script = include_str!("workspace/compare.sh");
-        capture::script(&*self.sandbox, script, &[&self.base, how], clean_git_environment()).await
+        capture::script(&*self.sandbox, script, &[&self.base, how], git_environment()).await
     }
 
     async fn files(&self) -> Result<Vec<FileChange>> {

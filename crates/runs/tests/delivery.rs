@@ -100,6 +100,10 @@ say = "Three."
         let second = world.reach(&first, &["succeeded"]).await;
 
         assert_eq!(first.branch, second.branch);
+        let branch = second.branch.clone().unwrap();
+        assert_eq!(repository.git(&["rev-list", "--count", &format!("main..{branch}")]), "2");
+        assert_eq!(repository.git(&["rev-parse", &format!("{branch}~1")]), first.commit.unwrap());
+        assert_eq!(repository.git(&["log", "-1", "--format=%s", &branch]), "Now three, please");
         assert_eq!(repository.git(&["show", &format!("{}:a", second.branch.unwrap())]), "1\n2\n3");
         assert_eq!(repository.read("a"), "1\n2\n3\n");
         world.close().await;
@@ -223,10 +227,10 @@ async fn pause_resume_stop_and_delete() {
     database::each_database(async |database| -> Fallible {
         let world = World::open(database.open(runtime::Ambient::system()).await, database.folder()).await;
         let repository = Repository::with(&[("a", "1\n")]);
-        let text = "[[turn]]\ncalls = [{ tool = \"bash\", arguments = { command = \"echo 2 > a; sleep 600\" } }]\n[[turn]]\nsay = \"Done.\"\n";
+        let text = "[[turn]]\ncalls = [{ tool = \"bash\", arguments = { command = \"echo 2 > a\" } }]\n[[turn]]\ncalls = [{ tool = \"bash\", arguments = { command = \"sleep 600\" } }]\n[[turn]]\nsay = \"Done.\"\n";
         let run = world.runs.create(&world.write(), wish(&repository.path(), &scenario(database.folder(), text)), None).await?;
         let number = RunRef::Number(run.number);
-        world.until(&run, |event| matches!(event, RunEvent::ToolStarted { .. })).await;
+        world.until(&run, |event| matches!(event, RunEvent::ToolStarted { turn: 2, .. })).await;
 
         world.runs.pause(&world.write(), number).await?;
         let paused = world.reach(&run, &["paused"]).await;
@@ -270,6 +274,61 @@ async fn the_same_wish_with_the_same_key_is_one_run() {
         Ok(())
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn work_arrives_whatever_the_agent_does_to_its_git_folder() {
+    let database = database::TestDatabase::sqlite();
+    let world = World::open(database.open(runtime::Ambient::system()).await, database.folder()).await;
+    let cases = [
+        ("rm -rf .git", 1),
+        (
+            "rm -rf .git && git init -q && git add -A && git -c user.name=x -c user.email=x@y commit -qm new",
+            1,
+        ),
+        (
+            "git checkout -q -b other && git commit -qam mine && git checkout -q -b third && echo 2 >> b && git add -A && git commit -qm two",
+            2,
+        ),
+        ("git commit -qam mine && git commit -q --amend -m again", 1),
+        ("git commit --amend -q -m root", 1),
+        (
+            "git config filter.x.clean 'echo gone' && echo '* filter=x' > .gitattributes && echo '*' > .git/info/exclude",
+            1,
+        ),
+        (
+            "git checkout -q -b side && git commit -qam side && git checkout -q main && echo 3 > c && git add -A && git commit -qm c && git merge -q --no-edit side",
+            1,
+        ),
+        ("printf broken > .git/index; printf broken > .git/HEAD", 1),
+    ];
+    for (command, commits) in cases {
+        let repository = Repository::with(&[("a", "1\n")]);
+        let text = format!(
+            "[[turn]]\ncalls = [{{ tool = \"bash\", arguments = {{ command = {:?} }} }}]\n[[turn]]\nsay = \"Done.\"\n",
+            format!("echo changed > a; {command}")
+        );
+        let wish = wish(&repository.path(), &scenario(database.folder(), &text));
+        let run = world.runs.create(&world.write(), wish, None).await.unwrap();
+        let done = world.reach(&run, &["succeeded"]).await;
+        let branch = done.branch.unwrap_or_default();
+        assert_eq!(repository.git(&["show", &format!("{branch}:a")]), "changed", "{command}");
+        assert_eq!(
+            repository.git(&["rev-list", "--count", &format!("main..{branch}")]),
+            commits.to_string(),
+            "{command}"
+        );
+        let untold = repository.git(&[
+            "log",
+            "--format=%(trailers:key=Journeyman-Run,valueonly)",
+            &format!("main..{branch}"),
+        ]);
+        assert!(
+            untold.lines().filter(|line| !line.is_empty()).all(|line| line == run.id.to_string()),
+            "{command}: {untold}"
+        );
+    }
+    world.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,7 +22,7 @@ use crate::results::GRANT;
 use crate::runs::{Runs, announce, find_source};
 use crate::store as rows;
 use crate::summary::Summary;
-use crate::workspace::RunWorkspace;
+use crate::workspace::{BASE_GIT, RunWorkspace};
 use crate::{check, view_of};
 
 /// A run that is under way, with all that it works with.
@@ -92,6 +92,7 @@ async fn ride(runs: &Runs, spec: RunSpec, journal: &Arc<RunJournal>, stop: Cance
     let wanted = Wanted {
         run: spec.run,
         state_dir: runs.folder(spec.run).join("box"),
+        binds: vec![(runs.inner.bases.tree(&base).join(".git"), PathBuf::from(BASE_GIT))],
         base: Some(runs.inner.bases.tree(&base)),
         include: spec.include.iter().map(PathBuf::from).collect(),
     };

@@ -9,6 +9,7 @@ use crate::delivery::{self, Parcel};
 use crate::error::{Error, Result};
 use crate::reason::reason_of;
 use crate::runs::find_source;
+use crate::workspace::git_environment;
 use crate::{capture, host_git};
 
 /// The longest first line of a commit message, in characters: git's own custom.
@@ -29,7 +30,7 @@ impl Ride<'_> {
             base: &self.base,
             branch: domain::name::branch(self.spec.number, &self.spec.goal),
             earlier: earlier.map(|earlier| (earlier.branch, earlier.commit)),
-            message: message(&self.spec.goal, words),
+            message: message(summary.follow_up.as_deref().unwrap_or(&self.spec.goal), words),
             trailer: format!("Journeyman-Run: {}", self.spec.run),
             author: self.author().await,
             at_ms: summary.answered_at_ms,
@@ -77,7 +78,7 @@ impl Ride<'_> {
     async fn patch_between(&self, base: &str, tip: &str) -> Result<Artifact> {
         let script = "cd /workspace && git diff --binary --find-renames --no-color --no-ext-diff --no-textconv \
                       --src-prefix=a/ --dst-prefix=b/ \"$1\" \"$2\"";
-        let environment = crate::repository::source::clean_git_environment();
+        let environment = git_environment();
         let said = capture::script(&*self.sandbox, script, &[base, tip], environment).await?;
         self.keep(said.success("write the patch")?).await
     }

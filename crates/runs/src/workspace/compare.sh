@@ -1,11 +1,13 @@
-# Compares the working copy, new files included, with commit $1; the agent's own index stays as it is.
+# Compares the working copy, new files included, with commit $1. Works with the base's own repository and index,
+# so that it does not matter what the agent has done to /workspace/.git.
 # $2: "files" for counts per file, "patch" for the whole difference.
 set -eu
+state=/home/agent/.journeyman/compare-$$
+trap 'rm -rf "$state"' EXIT
+mkdir -p "$state/objects"
+export GIT_OBJECT_DIRECTORY="$state/objects" GIT_INDEX_FILE="$state/index"
+cp "$GIT_DIR/index" "$GIT_INDEX_FILE"
 cd /workspace
-mkdir -p /tmp/journeyman
-export GIT_INDEX_FILE=/tmp/journeyman/compare-$$
-trap 'rm -f "$GIT_INDEX_FILE"' EXIT
-cp .git/index "$GIT_INDEX_FILE" 2>/dev/null || git read-tree "$1"
 git add --all
 case $2 in
 files) git diff --cached --numstat -z --no-renames --no-ext-diff --no-textconv "$1" ;;
