@@ -4,10 +4,12 @@
 //! code through `openat2`, which cannot leave the tree or follow a link. Either no file stands in the way
 //! and all are written, or nothing is.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::process::Stdio;
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat2, renameat};
@@ -19,11 +21,23 @@ use crate::host_git;
 use crate::repository::Source;
 use crate::view::{Applied, AppliedFile, FileStatus};
 
-/// What one file was and shall be.
+/// From what to what.
+#[derive(Debug, Clone)]
+pub(crate) struct Route {
+    /// The commit that the run started from.
+    pub(crate) base: String,
+    /// What the run has delivered before: the working tree may hold any of it.
+    pub(crate) earlier: Vec<String>,
+    /// The commit to write.
+    pub(crate) tip: String,
+}
+
+/// What one file may be now and shall be.
 struct Change {
     path: String,
     status: FileStatus,
-    old: Option<Blob>,
+    /// What the run started from, or has delivered before.
+    ours: Vec<Option<Blob>>,
     new: Option<Blob>,
 }
 
@@ -41,16 +55,19 @@ enum FileMode {
     Link,
 }
 
-/// Writes the difference between two commits to the working tree of `source`.
+/// The most content that one apply compares and writes; the branch has everything all the same.
+const BYTES_MAX: u64 = 256 << 20;
+
+/// Writes what leads from the base, or from an earlier delivery, to the tip to the working tree of `source`.
 ///
 /// Files that already hold the new content are left alone, so that applying twice is applying once. Blocks.
 ///
 /// # Errors
 ///
-/// - [`Error::WouldOverwrite`]: files differ from what the run started from; nothing was written.
+/// - [`Error::WouldOverwrite`]: files hold something that is not ours; nothing was written.
 /// - [`Error::UnsafePath`]: a path of the change cannot be written safely; nothing was written.
 /// - [`Error::Repository`]: the repository has no working tree.
-pub(crate) fn apply(source: &Source, base: &str, tip: &str) -> Result<Applied> {
+pub(crate) fn apply(source: &Source, route: &Route) -> Result<Applied> {
     if source.bare {
         return Err(Error::Repository {
             code: "repository_bare",
@@ -58,22 +75,17 @@ pub(crate) fn apply(source: &Source, base: &str, tip: &str) -> Result<Applied> {
             fix: "use the branch instead: git log <branch>".to_owned(),
         });
     }
-    let doing = "open the working tree";
-    let root = OwnedFd::from(File::open(&source.path).while_doing(doing)?);
-    let mut changes = read_changes(source, base, tip)?;
-    let mut in_the_way = Vec::new();
-    let mut written = Vec::with_capacity(changes.len());
-    for change in &changes {
-        written.push(AppliedFile { path: change.path.clone(), status: change.status });
-    }
+    let root = OwnedFd::from(File::open(&source.path).while_doing("open the working tree")?);
+    let changes = read_changes(source, route)?;
+    let (mut in_the_way, mut kept, mut written) = (Vec::new(), Vec::new(), Vec::new());
     // Judge all before writing any.
-    let mut kept = Vec::new();
-    for change in changes.drain(..) {
+    for change in changes.into_values() {
         let now = read_file(&root, &change.path)?;
+        written.push(AppliedFile { path: change.path.clone(), status: change.status });
         if now == change.new {
             continue;
         }
-        if now == change.old { kept.push(change) } else { in_the_way.push(change.path) }
+        if change.ours.contains(&now) { kept.push(change) } else { in_the_way.push(change.path) }
     }
     if !in_the_way.is_empty() {
         return Err(Error::WouldOverwrite { paths: in_the_way });
@@ -89,31 +101,86 @@ pub(crate) fn apply(source: &Source, base: &str, tip: &str) -> Result<Applied> {
     Ok(Applied { applied: written })
 }
 
-fn read_changes(source: &Source, base: &str, tip: &str) -> Result<Vec<Change>> {
-    let raw =
-        host_git::ask(&source.git_dir, &["diff-tree", "-r", "-z", "--no-renames", "--no-abbrev", base, tip])?;
-    let text = String::from_utf8(raw).map_err(|_| Error::UnsafePath {
-        path: "a file name".to_owned(),
-        message: "it is not UTF-8".to_owned(),
-    })?;
-    let mut fields = text.split('\0');
-    let mut changes = Vec::new();
-    while let (Some(head), Some(path)) = (fields.next().filter(|head| !head.is_empty()), fields.next()) {
-        let parts: Vec<&str> = head.trim_start_matches(':').split(' ').collect();
-        let [old_mode, new_mode, old_id, new_id, _] = parts[..] else {
-            return Err(Error::Delivery { message: format!("git diff-tree said {head:?}") });
-        };
-        check_path(path)?;
-        let old = read_blob(source, path, old_mode, old_id)?;
-        let new = read_blob(source, path, new_mode, new_id)?;
+/// Every path that differs between the tip and the base or an earlier delivery, in order.
+fn read_changes(source: &Source, route: &Route) -> Result<BTreeMap<String, Change>> {
+    let mut raw = Vec::new();
+    for from in
+        std::iter::once(&route.base).chain(route.earlier.iter().filter(|earlier| **earlier != route.tip))
+    {
+        raw.extend(read_raw(source, from, &route.tip)?);
+    }
+    check_size(source, &raw)?;
+    let mut changes = BTreeMap::new();
+    for entry in raw {
+        let old = read_blob(source, &entry.path, &entry.old_mode, &entry.old_id)?;
+        let new = read_blob(source, &entry.path, &entry.new_mode, &entry.new_id)?;
         let status = match (&old, &new) {
             (None, _) => FileStatus::Added,
             (_, None) => FileStatus::Deleted,
             _ => FileStatus::Modified,
         };
-        changes.push(Change { path: path.to_owned(), status, old, new });
+        let path = entry.path.clone();
+        let change = changes.entry(entry.path).or_insert(Change { path, status, ours: Vec::new(), new });
+        change.ours.push(old);
     }
     Ok(changes)
+}
+
+/// One line of `git diff-tree`.
+struct RawChange {
+    path: String,
+    old_mode: String,
+    new_mode: String,
+    old_id: String,
+    new_id: String,
+}
+
+fn read_raw(source: &Source, from: &str, to: &str) -> Result<Vec<RawChange>> {
+    let raw =
+        host_git::ask(&source.git_dir, &["diff-tree", "-r", "-z", "--no-renames", "--no-abbrev", from, to])?;
+    let text = String::from_utf8(raw).map_err(|_| unsafe_path("a file name", "it is not UTF-8"))?;
+    let mut fields = text.split('\0');
+    let mut changes = Vec::new();
+    while let (Some(head), Some(path)) = (fields.next().filter(|head| !head.is_empty()), fields.next()) {
+        let parts: Vec<String> = head.trim_start_matches(':').split(' ').map(str::to_owned).collect();
+        let Ok([old_mode, new_mode, old_id, new_id, _]) = <[String; 5]>::try_from(parts) else {
+            return Err(Error::Delivery { message: format!("git diff-tree said {head:?}") });
+        };
+        check_path(path)?;
+        changes.push(RawChange { path: path.to_owned(), old_mode, new_mode, old_id, new_id });
+    }
+    Ok(changes)
+}
+
+/// Refuses before anything is read into memory: a small pack can hold huge files.
+fn check_size(source: &Source, changes: &[RawChange]) -> Result<()> {
+    let is_blob = |mode: &str| mode.starts_with("10") || mode.starts_with("12");
+    let ids: BTreeSet<&str> = changes
+        .iter()
+        .flat_map(|change| [(&change.old_mode, &change.old_id), (&change.new_mode, &change.new_id)])
+        .filter(|(mode, _)| is_blob(mode))
+        .map(|(_, id)| id.as_str())
+        .collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let wanted: String = ids.iter().map(|id| format!("{id}\n")).collect();
+    let ask = ["cat-file", "--batch-check=%(objectsize)"];
+    let sizes = host_git::run(&source.git_dir, &ask, Stdio::null(), wanted.as_bytes())?;
+    let total: u64 =
+        String::from_utf8_lossy(&sizes).lines().filter_map(|line| line.parse::<u64>().ok()).sum();
+    if total > BYTES_MAX {
+        return Err(Error::Repository {
+            code: "too_large_to_apply",
+            message: format!(
+                "the changed files hold {} MiB; at most {} are applied",
+                total >> 20,
+                BYTES_MAX >> 20
+            ),
+            fix: "merge the branch instead: git merge <branch>".to_owned(),
+        });
+    }
+    Ok(())
 }
 
 fn read_blob(source: &Source, path: &str, mode: &str, id: &str) -> Result<Option<Blob>> {
@@ -190,7 +257,14 @@ fn open_folder(root: &OwnedFd, folder: &str, make: bool) -> Result<Option<OwnedF
             let parent =
                 open_folder(root, parent, true)?.ok_or_else(|| unsafe_path(folder, "its folder vanished"))?;
             match mkdirat(&parent, name, Mode::from_bits_truncate(0o777)) {
-                Ok(()) | Err(Errno::EEXIST) => open_folder(root, folder, false),
+                Ok(()) => {
+                    let made = open_folder(root, folder, false)?;
+                    if let Some(made) = &made {
+                        give_to_owner(root, made.as_fd());
+                    }
+                    Ok(made)
+                }
+                Err(Errno::EEXIST) => open_folder(root, folder, false),
                 Err(error) => Err(unsafe_path(folder, error.desc())),
             }
         }
@@ -247,7 +321,7 @@ fn write_file(root: &OwnedFd, path: &str, blob: &Blob) -> Result<()> {
     let folder = open_folder(root, folder, true)?.ok_or_else(|| unsafe_path(path, "its folder vanished"))?;
     let beside = format!(".journeyman-{}-{name}", std::process::id());
     let beside = if beside.len() > 200 { format!(".journeyman-{}", std::process::id()) } else { beside };
-    let result = write_beside(&folder, &beside, path, blob).and_then(|()| {
+    let result = write_beside(root, (&folder, &beside), path, blob).and_then(|()| {
         renameat(&folder, beside.as_str(), &folder, name).map_err(|error| full_or_unsafe(path, error))
     });
     if result.is_err() {
@@ -256,7 +330,7 @@ fn write_file(root: &OwnedFd, path: &str, blob: &Blob) -> Result<()> {
     result
 }
 
-fn write_beside(folder: &OwnedFd, beside: &str, path: &str, blob: &Blob) -> Result<()> {
+fn write_beside(root: &OwnedFd, (folder, beside): (&OwnedFd, &str), path: &str, blob: &Blob) -> Result<()> {
     if blob.mode == FileMode::Link {
         let target = std::ffi::OsStr::new(std::str::from_utf8(&blob.bytes).unwrap_or(""));
         return symlinkat(Path::new(target), folder, beside).map_err(|error| full_or_unsafe(path, error));
@@ -268,14 +342,28 @@ fn write_beside(folder: &OwnedFd, beside: &str, path: &str, blob: &Blob) -> Resu
         Some(code) => full_or_unsafe(path, Errno::from_raw(code)),
         None => unsafe_path(path, &error.to_string()),
     })?;
-    if blob.mode == FileMode::Executable {
-        let status = nix::sys::stat::fstat(file.as_fd()).map_err(|error| unsafe_path(path, error.desc()))?;
-        // As git does: executable by whoever may read.
-        let mode = status.st_mode | ((status.st_mode & 0o444) >> 2);
-        nix::sys::stat::fchmod(file.as_fd(), Mode::from_bits_truncate(mode))
-            .map_err(|error| unsafe_path(path, error.desc()))?;
+    give_to_owner(root, file.as_fd());
+    // The file that was there keeps its mode, but for who may run it, which is as git does it: whoever may read.
+    let before = fstatat(folder, split(path).1, AtFlags::AT_SYMLINK_NOFOLLOW).ok().filter(is_regular);
+    let now = nix::sys::stat::fstat(file.as_fd()).map_err(|error| unsafe_path(path, error.desc()))?;
+    let plain = before.map_or(now.st_mode, |before| before.st_mode) & 0o666;
+    let mode = if blob.mode == FileMode::Executable { plain | ((plain & 0o444) >> 2) } else { plain };
+    nix::sys::stat::fchmod(file.as_fd(), Mode::from_bits_truncate(mode))
+        .map_err(|error| unsafe_path(path, error.desc()))
+}
+
+fn is_regular(status: &nix::sys::stat::FileStat) -> bool {
+    SFlag::from_bits_truncate(status.st_mode & SFlag::S_IFMT.bits()) == SFlag::S_IFREG
+}
+
+/// Root must not leave files in a user's tree that the user cannot change.
+fn give_to_owner(root: &OwnedFd, file: BorrowedFd<'_>) {
+    if nix::unistd::geteuid().is_root()
+        && let Ok(owner) = nix::sys::stat::fstat(root)
+        && owner.st_uid != 0
+    {
+        let _ = nix::unistd::fchown(file, Some(owner.st_uid.into()), Some(owner.st_gid.into()));
     }
-    Ok(())
 }
 
 fn full_or_unsafe(path: &str, error: Errno) -> Error {

@@ -54,7 +54,7 @@ pub(crate) struct Delivered {
 /// [`Error::Delivery`] where the result is not sound; nothing of it is then reachable in the repository.
 pub(crate) async fn deliver(sandbox: &dyn Sandbox, parcel: Parcel<'_>) -> Result<Option<Delivered>> {
     let (tip, commits) = commit(sandbox, &parcel).await?;
-    if tip == parcel.base.commit && parcel.base.commit == parcel.base.head {
+    if parcel.earlier.is_none() && tip == parcel.base.head {
         return Ok(None);
     }
     let quarantine = Quarantine::open(&parcel)?;
@@ -76,9 +76,9 @@ async fn commit(sandbox: &dyn Sandbox, parcel: &Parcel<'_>) -> Result<(String, u
     for who in ["AUTHOR", "COMMITTER"] {
         env.push((format!("GIT_{who}_NAME"), parcel.author.0.clone()));
         env.push((format!("GIT_{who}_EMAIL"), parcel.author.1.clone()));
-        env.push((format!("GIT_{who}_DATE"), format!("{} +0000", parcel.at_ms / 1000)));
+        env.push((format!("GIT_{who}_DATE"), format!("@{} +0000", parcel.at_ms / 1000)));
     }
-    let script = include_str!("delivery/commit.sh");
+    let script = concat!(include_str!("workspace/stage.sh"), include_str!("delivery/commit.sh"));
     let earlier = parcel.earlier.as_ref().map_or("", |(_, tip)| tip);
     let arguments = [parcel.base.commit.as_str(), &parcel.message, &parcel.trailer, earlier];
     let said = capture::script(sandbox, script, &arguments, env).await?.success("commit the result")?;
@@ -203,8 +203,12 @@ impl Quarantine {
                     continue;
                 };
                 let beside = to.join(format!("tmp_journeyman_{}", name.to_string_lossy()));
-                std::fs::copy(&path, &beside).while_doing(doing)?;
-                File::open(&beside).and_then(|file| file.sync_all()).while_doing(doing)?;
+                let _left_by_a_crash = std::fs::remove_file(&beside);
+                let mut copy = File::create_new(&beside).while_doing(doing)?;
+                std::io::copy(&mut File::open(&path).while_doing(doing)?, &mut copy).while_doing(doing)?;
+                copy.sync_all().while_doing(doing)?;
+                let read_only = std::os::unix::fs::PermissionsExt::from_mode(0o444);
+                copy.set_permissions(read_only).while_doing(doing)?;
                 give_to(&beside, &owner);
                 std::fs::rename(&beside, to.join(name)).while_doing(doing)?;
             }
@@ -220,19 +224,28 @@ impl Drop for Quarantine {
     }
 }
 
-/// Sets the branch to `tip`. A branch that is not ours is never moved.
+/// Sets the branch to `tip`. A branch that is not ours, or that somebody has checked out, is never moved.
 fn set_branch(source: &Source, wanted: &str, earlier: Option<(String, String)>, tip: &str) -> Result<String> {
     // Where the user has moved or deleted it since, a new branch is made.
     if let Some((branch, old)) = earlier
+        && !is_checked_out(source, &branch)
         && update_ref(source, &branch, tip, &old).is_ok()
     {
         return Ok(branch);
     }
+    // A branch `journeyman` leaves no room for branches below that name.
+    let taken = |branch: &str| {
+        host_git::ask(
+            &source.common_dir,
+            &["rev-parse", "--verify", "--quiet", &format!("refs/heads/{branch}")],
+        )
+        .ok()
+    };
+    let first = wanted.split('/').next().unwrap_or(wanted);
+    let wanted = if taken(first).is_some() { wanted.replace('/', "-") } else { wanted.to_owned() };
     for attempt in 1..100 {
-        let branch = if attempt == 1 { wanted.to_owned() } else { format!("{wanted}-{attempt}") };
-        let name = format!("refs/heads/{branch}");
-        let Ok(found) = host_git::ask(&source.common_dir, &["rev-parse", "--verify", "--quiet", &name])
-        else {
+        let branch = if attempt == 1 { wanted.clone() } else { format!("{wanted}-{attempt}") };
+        let Some(found) = taken(&branch) else {
             update_ref(source, &branch, tip, &"0".repeat(tip.len()))?;
             return Ok(branch);
         };
@@ -244,15 +257,28 @@ fn set_branch(source: &Source, wanted: &str, earlier: Option<(String, String)>, 
     Err(Error::Delivery { message: format!("99 branches named {wanted} exist already") })
 }
 
+/// Whether the branch is what the repository or one of its worktrees has checked out: moving it would turn
+/// the new work into a staged reversal there.
+fn is_checked_out(source: &Source, branch: &str) -> bool {
+    let names_it = |head: &Path| {
+        std::fs::read_to_string(head).is_ok_and(|text| text.trim() == format!("ref: refs/heads/{branch}"))
+    };
+    let worktrees = std::fs::read_dir(source.common_dir.join("worktrees"));
+    names_it(&source.common_dir.join("HEAD"))
+        || worktrees.is_ok_and(|entries| entries.flatten().any(|entry| names_it(&entry.path().join("HEAD"))))
+}
+
 fn update_ref(source: &Source, branch: &str, tip: &str, old: &str) -> Result<()> {
     let name = format!("refs/heads/{branch}");
     host_git::ask(&source.common_dir, &["update-ref", "-m", "journeyman: result of a run", &name, tip, old])?;
     if let Ok(owner) = std::fs::metadata(source.common_dir.join("refs/heads")) {
-        let mut path = source.common_dir.join(&name);
-        while path != source.common_dir.join("refs/heads") {
-            give_to(&path, &owner);
-            if !path.pop() {
-                break;
+        for top in [source.common_dir.join("refs/heads"), source.common_dir.join("logs/refs/heads")] {
+            let mut path = top.join(branch);
+            while path != top {
+                give_to(&path, &owner);
+                if !path.pop() {
+                    break;
+                }
             }
         }
     }

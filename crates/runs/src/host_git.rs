@@ -27,6 +27,8 @@ pub(crate) fn run(git_dir: &Path, arguments: &[&str], input: Stdio, write: &[u8]
     let limited = format!("ulimit -v {UNPACK_MEMORY_KIB} && exec git \"$@\"");
     let mut child = Command::new("/bin/sh")
         .args(["-c", &limited, "git", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"])
+        // A large pack of the user's is mapped in pieces that fit the limit.
+        .args(["-c", "core.packedGitWindowSize=32m", "-c", "core.packedGitLimit=512m"])
         .args(arguments)
         .env_clear()
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")

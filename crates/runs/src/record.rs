@@ -56,7 +56,11 @@ async fn keep_rows(tx: &mut Tx, key: RunKey, event: &RunEvent, now_ms: i64) -> R
             None => Ok(()),
         },
         RunEvent::ArtifactKept(artifact) => rows::insert_artifact(tx, ids, artifact, now_ms).await,
-        RunEvent::State(state) if state.is_terminal() => rows::void_questions(tx, key.org, key.run).await,
+        RunEvent::State(state) if state.is_terminal() => {
+            // A wish that came too late for this goal must not hit a follow-up.
+            rows::delete_commands(tx, key.org, key.run).await?;
+            rows::void_questions(tx, key.org, key.run).await
+        }
         RunEvent::Created(_)
         | RunEvent::State(_)
         | RunEvent::Continued { .. }

@@ -45,10 +45,36 @@ fn sweep_files(data: &Path) -> Result<()> {
         let Ok(entries) = std::fs::read_dir(data.join(folder)) else { continue };
         for entry in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix))
         {
-            if let Err(source) = std::fs::remove_dir_all(entry.path())
+            if let Err(source) = remove_tree(&entry.path())
                 && source.kind() != std::io::ErrorKind::NotFound
             {
                 return Err(Error::Internal { doing: "remove half-made files", source: Box::new(source) });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Removes a folder with all that is in it, also where its owner may not write: what an agent has made, and
+/// the overlay's own folder, can have any mode. Links are not followed.
+pub(crate) fn remove_tree(folder: &Path) -> std::io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            open_up(folder)?;
+            std::fs::remove_dir_all(folder)
+        }
+        result => result,
+    }
+}
+
+fn open_up(folder: &Path) -> std::io::Result<()> {
+    let mut waiting = vec![folder.to_owned()];
+    while let Some(folder) = waiting.pop() {
+        std::fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+        for entry in std::fs::read_dir(&folder)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                waiting.push(entry.path());
             }
         }
     }

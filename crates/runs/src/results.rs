@@ -7,9 +7,10 @@ use domain::question::{Answer, QuestionKind};
 use domain::{ArtifactId, OrgId, QuestionId, RunId};
 use store::BlobKey;
 
-use crate::apply;
+use crate::apply::{self, Route};
 use crate::error::{Error, Result, WhileDoing};
 use crate::record::{self, RunKey};
+use crate::recover;
 use crate::request::RunRef;
 use crate::runs::{AtRest, Runs, find_source};
 use crate::store as rows;
@@ -136,16 +137,16 @@ impl Runs {
         let number = row.spec.number;
         let delivery = row.summary.delivery.ok_or(Error::NoResult(number))?;
         let base = row.summary.sandbox.map(|ready| ready.base_commit).ok_or(Error::NoResult(number))?;
-        let from = row.summary.applied_commit.unwrap_or(base);
-        let applied = self.write_to_tree(&row.spec.repository, from, delivery.commit.clone()).await?;
+        let route = Route { base, earlier: row.summary.tips, tip: delivery.commit.clone() };
+        let applied = self.write_to_tree(&row.spec.repository, route).await?;
         let event = RunEvent::Delivered(Delivery { applied: true, ..delivery });
         self.command(allowed, run, move |_| Ok(AtRest::Note { event: event.clone() })).await?;
         Ok(applied)
     }
 
-    pub(crate) async fn write_to_tree(&self, repository: &str, base: String, tip: String) -> Result<Applied> {
+    pub(crate) async fn write_to_tree(&self, repository: &str, route: Route) -> Result<Applied> {
         let source = find_source(repository).await?;
-        tokio::task::spawn_blocking(move || apply::apply(&source, &base, &tip))
+        tokio::task::spawn_blocking(move || apply::apply(&source, &route))
             .await
             .while_doing("apply the result")?
     }
@@ -217,12 +218,24 @@ impl Runs {
         if let Some(base) = self.base_of(run) {
             self.inner.bases.forget_own(&base);
         }
-        match tokio::fs::remove_dir_all(self.folder(run)).await {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(error).while_doing("remove a run's files")
+        // Out of the way first, so that what cannot be removed now is removed at the next start.
+        let (folder, away) =
+            (self.folder(run), self.inner.parts.settings.data.join("tmp").join(format!("in-{run}")));
+        tokio::task::spawn_blocking(move || {
+            let moved = std::fs::create_dir_all(away.with_file_name(""))
+                .and_then(|()| std::fs::rename(&folder, &away));
+            match moved.and_then(|()| recover::remove_tree(&away)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "a run's files are removed at the next start"
+                    );
+                }
+                _ => {}
             }
-            _ => Ok(()),
-        }
+        })
+        .await
+        .while_doing("remove a run's files")
     }
 }
 

@@ -328,6 +328,11 @@ pub(crate) async fn delete_command(
     Ok(())
 }
 
+pub(crate) async fn delete_commands(tx: &mut Tx, org: OrgId, run: RunId) -> Result<(), StoreError> {
+    let sql = "delete from commands where org_id = $1 and run_id = $2";
+    tx.execute(sql, &[org.into(), run.into()]).await.map(|_| ())
+}
+
 pub(crate) async fn insert_artifact(
     tx: &mut Tx,
     (org, run): (OrgId, RunId),

@@ -33,8 +33,9 @@ pub(crate) struct Summary {
     pub(crate) ended_at_ms: Option<i64>,
     /// When the last model answer came: the time of the commits, so that delivering twice gives the same.
     pub(crate) answered_at_ms: i64,
-    /// The commit that the working tree holds by our writing.
-    pub(crate) applied_commit: Option<String>,
+    /// Every commit that was delivered: what the working tree may hold by our writing or by a merge.
+    #[serde(default)]
+    pub(crate) tips: Vec<String>,
 }
 
 impl Summary {
@@ -56,7 +57,7 @@ impl Summary {
             started_at_ms: None,
             ended_at_ms: None,
             answered_at_ms: 0,
-            applied_commit: None,
+            tips: Vec::new(),
         }
     }
 
@@ -82,8 +83,8 @@ impl Summary {
             RunEvent::QuestionAnswered { .. } => self.question = None,
             RunEvent::FilesChanged { files } => self.files = files.iter().take(FILES_MAX).cloned().collect(),
             RunEvent::Delivered(delivery) => {
-                if delivery.applied {
-                    self.applied_commit = Some(delivery.commit.clone());
+                if !self.tips.contains(&delivery.commit) {
+                    self.tips.push(delivery.commit.clone());
                 }
                 self.delivery = Some(delivery.clone());
             }

@@ -48,7 +48,7 @@ impl RunWorkspace {
     }
 
     async fn compare(&self, how: &str) -> Result<capture::Captured> {
-        let script = include_str!("workspace/compare.sh");
+        let script = concat!(include_str!("workspace/stage.sh"), include_str!("workspace/compare.sh"));
         capture::script(&*self.sandbox, script, &[&self.base, how], git_environment()).await
     }
 

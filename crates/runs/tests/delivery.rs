@@ -301,6 +301,10 @@ async fn work_arrives_whatever_the_agent_does_to_its_git_folder() {
             1,
         ),
         ("printf broken > .git/index; printf broken > .git/HEAD", 1),
+        ("touch .git/index.lock; git config core.bare true", 1),
+        ("mkdir sub && cd sub && git init -q", 1),
+        ("echo secret > s && chmod 000 s", 1),
+        ("git -c user.name=x -c user.email=x@y commit -qam old --date '@0 +0000'", 1),
     ];
     for (command, commits) in cases {
         let repository = Repository::with(&[("a", "1\n")]);
@@ -328,6 +332,77 @@ async fn work_arrives_whatever_the_agent_does_to_its_git_folder() {
             "{command}: {untold}"
         );
     }
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_the_same_length_at_once_after_the_clone_is_seen() {
+    let database = database::TestDatabase::sqlite();
+    let world = World::open(database.open(runtime::Ambient::system()).await, database.folder()).await;
+    let text = "[[turn]]\ncalls = [{ tool = \"bash\", arguments = { command = \"echo 2 > a\" } }]\n[[turn]]\nsay = \"Done.\"\n";
+    for _ in 0..5 {
+        let repository = Repository::with(&[("a", "1\n")]);
+        let wish = wish(&repository.path(), &scenario(database.folder(), text));
+        let run = world.runs.create(&world.write(), wish, None).await.unwrap();
+        let done = world.reach(&run, &["succeeded"]).await;
+        assert_eq!(repository.git(&["show", &format!("{}:a", done.branch.unwrap())]), "2");
+    }
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repository_inside_the_working_copy_arrives_as_files() {
+    let database = database::TestDatabase::sqlite();
+    let world = World::open(database.open(runtime::Ambient::system()).await, database.folder()).await;
+    let repository = Repository::with(&[("a", "1\n")]);
+    let text = r#"
+[[turn]]
+calls = [{ tool = "bash", arguments = { command = "mkdir 'my sub' && cd 'my sub' && git init -q && echo c > f && ln -s f l && git add . && git -c user.name=x -c user.email=x@y commit -qm sub" } }]
+[[turn]]
+say = "Done."
+"#;
+    let wish = wish(&repository.path(), &scenario(database.folder(), text));
+    let run = world.runs.create(&world.write(), wish, None).await.unwrap();
+    let done = world.reach(&run, &["succeeded"]).await;
+    let branch = done.branch.unwrap();
+    let files = repository.git(&["ls-tree", "-r", "--format=%(objectmode) %(path)", &branch]);
+    assert_eq!(files, "100644 a\n100644 my sub/f\n120000 my sub/l");
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_follow_up_leaves_a_branch_alone_that_is_checked_out_and_can_take_everything_back() {
+    let database = database::TestDatabase::sqlite();
+    let world = World::open(database.open(runtime::Ambient::system()).await, database.folder()).await;
+    let repository = Repository::with(&[("a", "1\n")]);
+    let text = r#"
+[[turn]]
+calls = [{ tool = "bash", arguments = { command = "echo 2 >> a" } }]
+[[turn]]
+say = "Two."
+[[turn]]
+calls = [{ tool = "bash", arguments = { command = "git checkout -q HEAD -- a" } }]
+[[turn]]
+say = "Back."
+"#;
+    let wish = NewRun { apply: true, ..wish(&repository.path(), &scenario(database.folder(), text)) };
+    let run = world.runs.create(&world.write(), wish, None).await.unwrap();
+    let first = world.reach(&run, &["succeeded"]).await;
+    let first_branch = first.branch.clone().unwrap();
+    // Applied, thrown away, applied again.
+    repository.git(&["checkout", "--quiet", "."]);
+    world.runs.apply(&world.write(), RunRef::Id(run.id)).await.unwrap();
+    assert_eq!(repository.read("a"), "1\n2\n");
+    repository.git(&["checkout", "--quiet", "--force", &first_branch]);
+
+    world.runs.continue_with(&world.write(), RunRef::Id(run.id), "Take it back").await.unwrap();
+    let second = world.reach(&first, &["succeeded"]).await;
+
+    let second_branch = second.branch.unwrap();
+    assert_eq!(second_branch, format!("{first_branch}-2"));
+    assert_eq!(repository.git(&["rev-parse", &first_branch]), first.commit.unwrap());
+    assert_eq!(repository.git(&["show", &format!("{second_branch}:a")]), "1");
+    assert_eq!(repository.read("a"), "1\n", "the follow-up was to be applied as well");
     world.close().await;
 }
 

@@ -4,9 +4,9 @@ set -eu
 base=$1 trailer=$3
 mkdir -p "$GIT_OBJECT_DIRECTORY"
 export GIT_INDEX_FILE="$GIT_OBJECT_DIRECTORY/../index"
-cp "$GIT_DIR/index" "$GIT_INDEX_FILE"
-cd /workspace
-git add --all
+# With its time: git looks at the content of files that are as young as the index.
+cp -p "$GIT_DIR/index" "$GIT_INDEX_FILE"
+stage
 tree=$(git write-tree)
 # Commits of the agent's own are kept where they are a plain line from the base on; else, or where the agent's
 # repository is broken, all becomes one.
@@ -26,7 +26,7 @@ tip=${start:-$base}
 for commit in $line; do
   tip=$(
     export GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL GIT_AUTHOR_DATE
-    GIT_AUTHOR_DATE=$(git show -s --format=%ad --date=raw "$commit")
+    GIT_AUTHOR_DATE=@$(git show -s --format=%ad --date=raw "$commit")
     git show -s --format=%B "$commit" |
       git interpret-trailers --if-exists doNothing --trailer "$trailer" |
       git commit-tree "$commit^{tree}" -p "$tip"

@@ -92,7 +92,7 @@ impl Bases {
     async fn prepare_in(&self, scratch: &Scratch, source: &Source, dirty: bool) -> Result<Base> {
         let mut base = inspect(scratch, source).await?;
         let dirty = dirty && !source.bare;
-        base.folder = if dirty { format!("dirty-{}", scratch.id()) } else { key(source, &base.head) };
+        base.folder = if dirty { format!("dirty-{}", scratch.id()) } else { key(source, &base) };
         let folder = self.root.join(&base.folder);
         let (uncommitted, made) =
             tokio::join!(count_uncommitted(scratch, source), make(scratch, source, &base, &folder, dirty));
@@ -104,7 +104,7 @@ impl Bases {
     /// Removes what a run's own base (one with uncommitted changes) takes up; shared bases stay.
     pub fn forget_own(&self, base: &Base) {
         if base.folder.starts_with("dirty-") {
-            // What cannot be removed now is removed by the next sweep of unused folders.
+            // Of our own making, so there is nothing in it that could not be removed.
             let _ = std::fs::remove_dir_all(self.root.join(&base.folder));
         }
     }
@@ -220,12 +220,14 @@ fn value<'a>(text: &'a str, key: &str) -> &'a str {
     text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('=')).unwrap_or("")
 }
 
-/// One base per repository and commit.
-fn key(source: &Source, head: &str) -> String {
+/// One base per repository, commit, and what the clone says besides: branch and author.
+fn key(source: &Source, base: &Base) -> String {
     let mut hash = Sha256::new();
     hash.update(source.path.as_os_str().as_encoded_bytes());
-    hash.update([0]);
-    hash.update(head);
+    for part in [&base.head, &base.branch, &base.author_name, &base.author_email] {
+        hash.update([0]);
+        hash.update(part);
+    }
     hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 

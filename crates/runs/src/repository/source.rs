@@ -43,7 +43,8 @@ impl Source {
         })?;
         for folder in start.ancestors() {
             let dot_git = folder.join(".git");
-            if dot_git.is_dir() {
+            // A link to somewhere else's git folder is none of this folder.
+            if dot_git.is_dir() && !dot_git.is_symlink() {
                 return Self::assemble(folder.to_owned(), dot_git.clone(), dot_git, false);
             }
             if dot_git.is_file() {
@@ -79,7 +80,8 @@ impl Source {
             .map_err(|_| broken("the folder that it names does not exist"))?;
         if git_dir.join("commondir").is_file() {
             let back = std::fs::read_to_string(git_dir.join("gitdir")).unwrap_or_default();
-            if Path::new(back.trim()).canonicalize().ok().as_deref() != Some(dot_git) {
+            // Relative since git 2.48, where that is configured.
+            if git_dir.join(back.trim()).canonicalize().ok().as_deref() != Some(dot_git) {
                 return Err(broken("the worktree that it belongs to does not name it back"));
             }
             let common = std::fs::read_to_string(git_dir.join("commondir")).unwrap_or_default();
@@ -111,17 +113,8 @@ impl Source {
         if !git_dir.join("HEAD").is_file() || !common_dir.join("objects").is_dir() {
             return Err(unreadable("it has no HEAD or no objects"));
         }
-        let mut alternates = Vec::new();
-        let listed = std::fs::read_to_string(common_dir.join("objects/info/alternates")).unwrap_or_default();
-        for line in listed.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-            let folder = common_dir.join("objects").join(line);
-            let folder = folder
-                .canonicalize()
-                .ok()
-                .filter(|folder| folder.ends_with("objects") && folder.join("pack").is_dir())
-                .ok_or_else(|| unreadable("it borrows objects from a folder that is not there"))?;
-            alternates.push(folder);
-        }
+        let alternates = borrowed(&common_dir.join("objects"))
+            .ok_or_else(|| unreadable("it borrows objects from a folder that is not there"))?;
         Ok(Self { path, git_dir, common_dir, alternates, bare })
     }
 
@@ -181,6 +174,29 @@ pub(crate) fn clean_git_environment() -> Vec<(String, String)> {
         pairs.push((format!("GIT_CONFIG_VALUE_{index}"), (*value).to_owned()));
     }
     pairs
+}
+
+/// The object folders that `objects` borrows from, and those that they borrow from in turn, five deep as in git.
+fn borrowed(objects: &Path) -> Option<Vec<PathBuf>> {
+    let (mut found, mut layer) = (Vec::new(), vec![objects.to_owned()]);
+    for _ in 0..5 {
+        let mut next = Vec::new();
+        for folder in layer {
+            let listed = std::fs::read_to_string(folder.join("info/alternates")).unwrap_or_default();
+            for line in listed.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+                let folder = folder.join(line).canonicalize().ok()?;
+                if !folder.ends_with("objects") || !folder.join("pack").is_dir() {
+                    return None;
+                }
+                if !found.contains(&folder) {
+                    found.push(folder.clone());
+                    next.push(folder);
+                }
+            }
+        }
+        layer = next;
+    }
+    Some(found)
 }
 
 fn looks_like_git_dir(folder: &Path) -> bool {

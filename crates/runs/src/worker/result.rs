@@ -5,6 +5,7 @@ use domain::event::{Artifact, Delivery, RunEvent};
 use domain::run::{Evidence, Reason};
 
 use super::drive::Ride;
+use crate::apply::Route;
 use crate::delivery::{self, Parcel};
 use crate::error::{Error, Result};
 use crate::reason::reason_of;
@@ -18,13 +19,14 @@ const TITLE_CHARS: usize = 72;
 impl Ride<'_> {
     /// Makes the branch, keeps the patch, and applies both where that was asked.
     pub(super) async fn deliver(&self, evidence: &Evidence, words: &str) -> Result<Vec<RunEvent>> {
-        if matches!(evidence, Evidence::NothingToChange { .. }) {
+        let summary = self.journal.summary().await;
+        let earlier = summary.delivery.filter(|earlier| !earlier.branch.is_empty());
+        // A follow-up that takes everything back has something to deliver all the same.
+        if matches!(evidence, Evidence::NothingToChange { .. }) && earlier.is_none() {
             return Ok(Vec::new());
         }
         let parts = &self.runs.inner.parts;
         let source = find_source(&self.spec.repository).await?;
-        let summary = self.journal.summary().await;
-        let earlier = summary.delivery.filter(|earlier| !earlier.branch.is_empty());
         let parcel = Parcel {
             source: &source,
             base: &self.base,
@@ -38,10 +40,19 @@ impl Ride<'_> {
         };
         let Some(delivered) = delivery::deliver(&*self.sandbox, parcel).await? else { return Ok(Vec::new()) };
         let mut events = Vec::new();
-        let patch = self.patch_between(&self.base.commit, &delivered.tip).await?;
+        let patch = match self.patch_between(&self.base.commit, &delivered.tip).await {
+            Ok(patch) => Some(patch),
+            Err(Error::Delivery { message }) => {
+                let text = format!("The branch has everything, but no patch was kept: {message}.");
+                events.push(RunEvent::Notice(Reason::new("no_patch", text)));
+                None
+            }
+            Err(error) => return Err(error),
+        };
         let applied = self.spec.apply && {
-            let from = summary.applied_commit.unwrap_or_else(|| self.base.commit.clone());
-            match self.runs.write_to_tree(&self.spec.repository, from, delivered.tip.clone()).await {
+            let (base, tip) = (self.base.commit.clone(), delivered.tip.clone());
+            let route = Route { base, earlier: summary.tips, tip };
+            match self.runs.write_to_tree(&self.spec.repository, route).await {
                 Ok(_) => true,
                 Err(error) => {
                     events.push(RunEvent::Notice(not_applied(&error)));
@@ -53,10 +64,12 @@ impl Ride<'_> {
             branch: delivered.branch,
             commit: delivered.tip,
             commits: delivered.commits,
-            patch: Some(patch.id),
+            patch: patch.as_ref().map(|patch| patch.id),
             applied,
         }));
-        events.insert(0, RunEvent::ArtifactKept(patch));
+        if let Some(patch) = patch {
+            events.insert(0, RunEvent::ArtifactKept(patch));
+        }
         Ok(events)
     }
 

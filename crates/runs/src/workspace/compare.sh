@@ -6,9 +6,9 @@ state=/home/agent/.journeyman/compare-$$
 trap 'rm -rf "$state"' EXIT
 mkdir -p "$state/objects"
 export GIT_OBJECT_DIRECTORY="$state/objects" GIT_INDEX_FILE="$state/index"
-cp "$GIT_DIR/index" "$GIT_INDEX_FILE"
-cd /workspace
-git add --all
+# With its time: git looks at the content of files that are as young as the index.
+cp -p "$GIT_DIR/index" "$GIT_INDEX_FILE"
+stage
 case $2 in
 files) git diff --cached --numstat -z --no-renames --no-ext-diff --no-textconv "$1" ;;
 patch) git diff --cached --binary --find-renames --no-color --no-ext-diff --no-textconv --src-prefix=a/ --dst-prefix=b/ "$1" ;;
