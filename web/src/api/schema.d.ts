@@ -416,7 +416,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Stops a run for now, after the step that is under way. */
+        /** Stops a run for now, within a second; what is under way is interrupted. */
         post: operations["pause"];
         delete?: never;
         options?: never;

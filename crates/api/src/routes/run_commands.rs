@@ -55,7 +55,7 @@ pub(crate) async fn say(
     Ok(StatusCode::ACCEPTED)
 }
 
-/// Stops a run for now, after the step that is under way.
+/// Stops a run for now, within a second; what is under way is interrupted.
 #[utoipa::path(post, path = "/v1/runs/{run}/pause", tag = "runs",
     params(("run" = String, Path, description = "The run's id or number.")),
     responses((status = 200, body = shape::RunView)))]

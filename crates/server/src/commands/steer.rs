@@ -156,7 +156,7 @@ async fn put_to_rest(context: &Context, run: &str, rest: Rest) -> Result<Exit> {
         if run.state == rest.state {
             format!("run {} is {}", run.number, run.word.to_lowercase())
         } else {
-            format!("run {} hears of it after the step that is under way", run.number)
+            format!("run {} hears of it within a second; what is under way is interrupted", run.number)
         }
     });
     let next = if rest.verb == "pause" { "resume" } else { "run show" };

@@ -64,6 +64,12 @@ super::codes! {
     "base_moved" Conflict: "The working tree has moved on, and the result does not fit it.",
         "The same lines were changed since the run began.",
         "merge the branch: git merge BRANCH";
+    "too_large_to_apply" Conflict: "The changed files are too large to be written by us.",
+        "They are compared in memory, at most 256 MiB of them.",
+        "merge the branch instead: git merge BRANCH";
+    "no_patch" Ok: "No patch of the result was kept; its branch has everything.",
+        "The patch would be larger than 64 MiB, or git ran out of memory on it.",
+        "git diff BASE BRANCH in the repository";
     "unsafe_path" Conflict: "A path of the result cannot be written safely.",
         "It leads through a link out of the repository, or into .git.",
         "look at the branch and take what you want by hand";
