@@ -173,7 +173,7 @@ impl Journal for RunJournal {
     fn commands(&self) -> BoxFuture<'_, Result<Vec<Command>, JournalError>> {
         Box::pin(async move {
             let woken = match self.listener.try_lock() {
-                Ok(mut listener) => listener.changed(Duration::ZERO).await,
+                Ok(mut listener) => listener.has_changed(),
                 Err(_) => true,
             };
             let now = self.ambient.clock.elapsed();

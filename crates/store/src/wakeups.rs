@@ -89,6 +89,17 @@ impl Listener {
         // The sender lives as long as this listener, so an error cannot come.
         matches!(self.ambient.within(limit, self.seen.changed()).await, Some(Ok(())))
     }
+
+    /// Whether the topic has fired since the last look (or since the start). Does not wait: a timer, even one
+    /// of no time at all, ends with the next millisecond.
+    pub fn has_changed(&mut self) -> bool {
+        // As above, an error cannot come.
+        let fired = self.seen.has_changed().unwrap_or(false);
+        if fired {
+            self.seen.mark_unchanged();
+        }
+        fired
+    }
 }
 
 /// The last listener is gone: forget the topic.
