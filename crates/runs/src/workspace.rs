@@ -22,7 +22,7 @@ pub(crate) fn git_environment() -> Vec<(String, String)> {
     let own = [
         ("GIT_DIR", BASE_GIT),
         ("GIT_WORK_TREE", "/workspace"),
-        ("GIT_OBJECT_DIRECTORY", "/home/agent/.journeyman/objects"),
+        ("GIT_OBJECT_DIRECTORY", "/home/user/.journeyman/objects"),
         ("GIT_ALTERNATE_OBJECT_DIRECTORIES", "/base.git/objects:/workspace/.git/objects"),
     ];
     pairs.extend(own.map(|(name, value)| (name.to_owned(), value.to_owned())));

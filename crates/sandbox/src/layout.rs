@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 /// The work, inside.
 pub const WORKSPACE: &str = "/workspace";
-/// The agent's home, inside.
-pub const HOME: &str = "/home/agent";
+/// The home of the user who works inside; E2B clients count on this place and name.
+pub const HOME: &str = "/home/user";
 /// The guest's own state, inside.
 pub(crate) const GUEST: &str = "/run/journeyman";
 

@@ -110,7 +110,7 @@ async fn files_of_the_host_cannot_be_read() -> Outcome {
     let (_, text) = subject.sh(&attempts).await?;
     assert!(!text.contains("canary") && !text.contains("root:"), "{text}");
     let (_, homes) = subject.sh("ls /home; ls -A /var/lib").await?;
-    assert_eq!(homes, "agent\n");
+    assert_eq!(homes, "user\n");
     let (_, mounts) = subject.sh("cat /proc/self/mounts").await?;
     assert!(!mounts.contains(&world.folder.path().display().to_string()), "{mounts}");
     Ok(())
@@ -135,7 +135,7 @@ async fn nothing_outside_the_writable_places_can_be_written() -> Outcome {
         let (_, text) = subject.sh(&format!("echo x >{path} || echo refused")).await?;
         assert!(text.contains("refused\n"), "{path}: {text}");
     }
-    for path in ["/workspace/x", "/home/agent/x", "/tmp/x", "/dev/shm/x", "/var/tmp/x", "/dev/null"] {
+    for path in ["/workspace/x", "/home/user/x", "/tmp/x", "/dev/shm/x", "/var/tmp/x", "/dev/null"] {
         assert_eq!(subject.sh(&format!("echo x >{path}")).await?.1, "", "{path}");
     }
     Ok(())
@@ -420,7 +420,7 @@ async fn folders_of_the_base_can_be_moved_and_stay_moved() -> Outcome {
     let (_, text) =
         shell_within(&*sandbox, "ls; cat new/deep/file; stat -c %U new/deep", Duration::from_secs(60))
             .await?;
-    assert_eq!(text, "new\ntext\nagent\n");
+    assert_eq!(text, "new\ntext\nuser\n");
     assert!(base.join("old/deep/file").exists());
     Ok(())
 }
@@ -442,7 +442,7 @@ async fn a_prepared_workspace_becomes_the_base_of_others() -> Outcome {
     let third = world.sandbox(|spec| spec.workspace_base = Some(base.clone())).await?;
     let (_, text) =
         second.shell("stat -c '%U %a' . sub sub/file; echo more >>sub/file; cat sub/file").await?;
-    assert_eq!(text, "agent 755\nagent 700\nagent 600\ntext\nmore\n");
+    assert_eq!(text, "user 755\nuser 700\nuser 600\ntext\nmore\n");
     assert_eq!(third.shell("cat sub/file").await?.1, "text\n");
     Ok(())
 }
@@ -465,7 +465,7 @@ async fn toolchains_and_their_environment_work() -> Outcome {
     let subject = world.plain().await?;
     let (_, text) = subject.shell("git init -q repo && cd repo && git -c user.name=a -c user.email=a@b commit -q --allow-empty -m one && git log --format=%s").await?;
     assert_eq!(text, "one\n");
-    let (_, text) = subject.shell("printf 'a\\n' | sort | sed s/a/b/ | awk '{print $1}'; mktemp -d | cut -c1-5; date +%Y >/dev/null && getent passwd agent | cut -d: -f3").await?;
+    let (_, text) = subject.shell("printf 'a\\n' | sort | sed s/a/b/ | awk '{print $1}'; mktemp -d | cut -c1-5; date +%Y >/dev/null && getent passwd user | cut -d: -f3").await?;
     assert_eq!(text, "b\n/tmp/\n1000\n");
     Ok(())
 }

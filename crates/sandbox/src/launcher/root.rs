@@ -1,7 +1,7 @@
 //! Builds the file tree of a sandbox, in its own mount namespace, and makes it the root.
 //!
 //! A small read-only tmpfs; the host's programs as read-only mounts in it; /proc, /dev and /tmp of its own; and
-//! three places that persist: /workspace, /home/agent and the guest's state.
+//! three places that persist: /workspace, /home/user and the guest's state.
 
 use std::ffi::CString;
 use std::fmt::Display;

@@ -134,11 +134,11 @@ fn accounts() -> Vec<(PathBuf, String)> {
         (
             "/etc/passwd",
             format!(
-                "root:x:0:0:root:/root:/usr/sbin/nologin\nagent:x:1000:1000:agent:{home}:/bin/bash\n\
+                "root:x:0:0:root:/root:/usr/sbin/nologin\nuser:x:1000:1000:user:{home}:/bin/bash\n\
                  nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
             ),
         ),
-        ("/etc/group", "root:x:0:\ntty:x:5:\nagent:x:1000:\nnogroup:x:65534:\n".to_owned()),
+        ("/etc/group", "root:x:0:\ntty:x:5:\nuser:x:1000:\nnogroup:x:65534:\n".to_owned()),
         (
             "/etc/nsswitch.conf",
             "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nnetworks: files\nprotocols: files\n\
@@ -182,8 +182,8 @@ fn environment(home: Option<&Path>) -> Vec<(String, String)> {
     let mut environment: Vec<(String, String)> = [
         ("PATH", path.join(":").as_str()),
         ("HOME", layout::HOME),
-        ("USER", "agent"),
-        ("LOGNAME", "agent"),
+        ("USER", "user"),
+        ("LOGNAME", "user"),
         ("SHELL", "/bin/bash"),
         ("LANG", "C.UTF-8"),
         ("TERM", "dumb"),
