@@ -1,4 +1,4 @@
-use super::*;
+use super::change::{check_path, link_leaves};
 
 #[test]
 fn paths_that_leave_the_tree_or_reach_gits_folder_are_refused() {
