@@ -225,6 +225,10 @@ impl Ran {
             SandboxError::Gone { .. } => "the sandbox was lost".to_owned(),
             SandboxError::DiskFull { .. } => "the disk is full".to_owned(),
             SandboxError::Unsupported { .. } | SandboxError::Start { .. } => "could not start".to_owned(),
+            SandboxError::NoProcess { .. }
+            | SandboxError::NoPort { .. }
+            | SandboxError::PortTaken { .. }
+            | SandboxError::NotOffered { .. } => error.to_string(),
             SandboxError::Internal { doing, .. } => format!("could not {doing}"),
         };
         Self { trouble, ..Self::failed(text, summary) }
@@ -240,6 +244,10 @@ pub(crate) fn trouble(error: &SandboxError) -> Option<Trouble> {
         | SandboxError::File { .. }
         | SandboxError::Pattern { .. }
         | SandboxError::Start { .. }
+        | SandboxError::NoProcess { .. }
+        | SandboxError::NoPort { .. }
+        | SandboxError::PortTaken { .. }
+        | SandboxError::NotOffered { .. }
         | SandboxError::Internal { .. } => None,
     }
 }

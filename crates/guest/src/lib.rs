@@ -4,6 +4,7 @@
 //! sandbox; tests run the same [`agent`] inside their own process.
 
 pub mod agent;
+pub mod names;
 pub mod protocol;
 
 pub use protocol::{Background, Glob, GlobFound, Grep, GrepFound, GrepMatch};

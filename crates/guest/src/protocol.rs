@@ -4,9 +4,17 @@
 //! ([`Request`] one way, [`Reply`] the other way and last); output and file contents are raw bytes. Closing the
 //! connection before the reply stops what the request started.
 
+mod files;
+mod machine;
+mod process;
+
 use std::io::{self, Read, Write};
 
 use serde::{Deserialize, Serialize};
+
+pub use files::{FileEvent, FileEventKind, FileFault, FileInfo, FileKind, UploadOptions};
+pub use machine::{Metrics, PortEvent};
+pub use process::{Process, ProcessRef, PtySize, StartProcess};
 
 /// Frame types.
 pub mod kind {
@@ -160,6 +168,8 @@ pub enum Failure {
         path: String,
         /// `no such file or directory` and its likes.
         message: String,
+        /// The same, for programs.
+        fault: FileFault,
     },
     /// A pattern does not parse.
     Pattern {
@@ -177,6 +187,21 @@ pub enum Failure {
     DiskFull {
         /// A path on that disk.
         path: String,
+    },
+    /// No such process is known, or it does not run any more.
+    NoProcess {
+        /// Which was asked for.
+        what: String,
+    },
+    /// Nothing listens on a port.
+    NoPort {
+        /// Its number.
+        port: u16,
+    },
+    /// Something else listens on a port.
+    PortTaken {
+        /// Its number.
+        port: u16,
     },
     /// Anything else.
     Internal {

@@ -235,10 +235,13 @@ fn unexpected(reply: &Reply) -> SandboxError {
 impl From<Failure> for SandboxError {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::File { path, message } => Self::File { path, message },
+            Failure::File { path, message, fault } => Self::File { path, message, fault },
             Failure::Pattern { message } => Self::Pattern { message },
             Failure::Start { program, message } => Self::Start { program, message },
             Failure::DiskFull { path } => Self::DiskFull { path },
+            Failure::NoProcess { what } => Self::NoProcess { what },
+            Failure::NoPort { port } => Self::NoPort { port },
+            Failure::PortTaken { port } => Self::PortTaken { port },
             Failure::Internal { message } => {
                 Self::Internal { doing: "do it inside the sandbox", source: message.into() }
             }

@@ -1,5 +1,7 @@
 //! What can go wrong with a sandbox, as far as a caller acts on it.
 
+pub use guest::protocol::FileFault;
+
 /// A failed sandbox operation.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
@@ -18,6 +20,8 @@ pub enum SandboxError {
         path: String,
         /// `no such file or directory` and its likes.
         message: String,
+        /// The same, for programs.
+        fault: FileFault,
     },
     /// A pattern does not parse.
     #[error("bad pattern: {message}")]
@@ -44,6 +48,30 @@ pub enum SandboxError {
     DiskFull {
         /// A path on it.
         path: String,
+    },
+    /// No such process is known, or it does not run any more.
+    #[error("there is no {what}")]
+    NoProcess {
+        /// Which was asked for.
+        what: String,
+    },
+    /// Nothing listens on a port of the sandbox.
+    #[error("nothing listens on port {port} of the sandbox")]
+    NoPort {
+        /// Its number.
+        port: u16,
+    },
+    /// Something else listens on a port of the sandbox.
+    #[error("port {port} of the sandbox is in use")]
+    PortTaken {
+        /// Its number.
+        port: u16,
+    },
+    /// This kind of sandbox cannot do that.
+    #[error("this kind of sandbox offers no {what}")]
+    NotOffered {
+        /// What was asked for.
+        what: &'static str,
     },
     /// Anything else; the cause is for the log.
     #[error("could not {doing}")]

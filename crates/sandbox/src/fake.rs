@@ -248,7 +248,9 @@ fn gone<T>(result: Result<T, SandboxError>) -> Result<T, SandboxError> {
 /// Names the path as the caller knows it.
 fn name_path(error: SandboxError, path: &str) -> SandboxError {
     match error {
-        SandboxError::File { message, .. } => SandboxError::File { path: path.to_owned(), message },
+        SandboxError::File { message, fault, .. } => {
+            SandboxError::File { path: path.to_owned(), message, fault }
+        }
         error => error,
     }
 }

@@ -11,10 +11,12 @@ mod layout;
 pub mod native;
 pub mod provider;
 
-pub use error::SandboxError;
+pub use error::{FileFault, SandboxError};
 pub use layout::{HOME, WORKSPACE, workspace_folder};
 pub use native::{LauncherProgram, NativeConfig, NativeProvider, Probe, probe};
 pub use provider::{
-    Background, Exec, ExecEnd, FileRead, FileWritten, Glob, GlobFound, Grep, GrepFound, GrepMatch, Output,
-    Sandbox, SandboxLimits, SandboxProvider, SandboxSpec, ShellCommand, ShellEnd,
+    Background, Download, Exec, ExecEnd, FileEvent, FileEventKind, FileInfo, FileKind, FileRead, FileWritten,
+    Glob, GlobFound, Grep, GrepFound, GrepMatch, Metrics, Output, PortEvent, PortListener, PortStream,
+    Process, ProcessEvent, ProcessRef, PtySize, Sandbox, SandboxLimits, SandboxProvider, SandboxSpec,
+    ShellCommand, ShellEnd, StartProcess, Told, UploadOptions,
 };

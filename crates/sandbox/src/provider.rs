@@ -1,17 +1,32 @@
 //! The port: what every sandbox provider can do.
 
+mod ports;
+
+use std::io;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use domain::SandboxId;
 use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+pub use guest::protocol::{
+    FileEvent, FileEventKind, FileFault, FileInfo, FileKind, Metrics, PortEvent, Process, ProcessRef,
+    PtySize, StartProcess, UploadOptions,
+};
 pub use guest::{Background, Glob, GlobFound, Grep, GrepFound, GrepMatch};
+pub use ports::{PortListener, PortStream};
 use serde::{Deserialize, Serialize};
 
 use crate::error::SandboxError;
 
-type Answer<'a, T> = BoxFuture<'a, Result<T, SandboxError>>;
+/// An answer that comes.
+pub type Answer<'a, T> = BoxFuture<'a, Result<T, SandboxError>>;
+
+/// Something that goes on and is told piece by piece; dropping it ends the telling.
+pub type Told<T> = BoxStream<'static, Result<T, SandboxError>>;
 
 /// What a new sandbox shall be.
 #[derive(Debug, Clone)]
@@ -127,6 +142,125 @@ pub trait Sandbox: Send + Sync + 'static {
     /// Lists files whose path matches a pattern, newest first; honours .gitignore.
     fn glob(&self, query: Glob) -> Answer<'_, GlobFound>;
 
+    /// Starts a process that goes on by itself; [`Sandbox::follow`] gives its output from the beginning.
+    fn start(&self, _process: StartProcess) -> Answer<'_, Process> {
+        not_offered("processes that go on by themselves")
+    }
+
+    /// The processes of [`Sandbox::start`] that run.
+    fn processes(&self) -> Answer<'_, Vec<Process>> {
+        not_offered("processes that go on by themselves")
+    }
+
+    /// The output and the end of a process; `replay` begins with what is kept of its output so far.
+    ///
+    /// Any number may follow at once, also shortly after its end. Who is slow holds the process for a few seconds
+    /// at most and misses output then, which it is told. Dropping the stream does not end the process.
+    fn follow(&self, _process: ProcessRef, _replay: bool) -> Answer<'_, Told<ProcessEvent>> {
+        not_offered("processes that go on by themselves")
+    }
+
+    /// Writes to the standard input or the terminal of a process; waits while that is full.
+    fn send_input(&self, _process: ProcessRef, _bytes: Vec<u8>) -> Answer<'_, ()> {
+        not_offered("processes that go on by themselves")
+    }
+
+    /// Ends the standard input of a process; a terminal gets an end-of-file letter.
+    fn close_input(&self, _process: ProcessRef) -> Answer<'_, ()> {
+        not_offered("processes that go on by themselves")
+    }
+
+    /// Signals a process and its group; `false` where it has ended. SIGKILL reaches all its descendants.
+    fn signal(&self, _process: ProcessRef, _signal: i32) -> Answer<'_, bool> {
+        not_offered("processes that go on by themselves")
+    }
+
+    /// Changes the size of a process's terminal.
+    fn resize(&self, _process: ProcessRef, _size: PtySize) -> Answer<'_, ()> {
+        not_offered("terminals")
+    }
+
+    /// Looks at a file, a folder or a link (which is not followed).
+    fn stat<'a>(&'a self, _path: &'a str) -> Answer<'a, FileInfo> {
+        not_offered("view of its files")
+    }
+
+    /// What lies in a folder, by path, `depth` levels deep (1: the folder alone). Links are not followed.
+    fn list<'a>(&'a self, _path: &'a str, _depth: u32) -> Answer<'a, Vec<FileInfo>> {
+        not_offered("view of its files")
+    }
+
+    /// Makes a folder and those above it; says whether it is new.
+    fn make_dir<'a>(&'a self, _path: &'a str) -> Answer<'a, bool> {
+        not_offered("change of its files")
+    }
+
+    /// Renames a file or a folder, making the folders above the new name; a file that is there is replaced.
+    fn rename<'a>(&'a self, _from: &'a str, _to: &'a str) -> Answer<'a, FileInfo> {
+        not_offered("change of its files")
+    }
+
+    /// Removes a file, a link, or a folder with all that is in it.
+    fn remove<'a>(&'a self, _path: &'a str) -> Answer<'a, ()> {
+        not_offered("change of its files")
+    }
+
+    /// Tells what happens to a file or in a folder, and below it where `recursive`. It watches once this answers.
+    fn watch<'a>(&'a self, _path: &'a str, _recursive: bool) -> Answer<'a, Told<FileEvent>> {
+        not_offered("watch of its files")
+    }
+
+    /// Reads a file, or a range of it, piece by piece.
+    fn download<'a>(&'a self, _path: &'a str, _range: Option<Range<u64>>) -> Answer<'a, Download> {
+        not_offered("view of its files")
+    }
+
+    /// Writes a whole file from a stream, atomically, making folders as needed. Where the stream ends with an
+    /// error, nothing has changed.
+    fn upload<'a>(
+        &'a self,
+        _path: &'a str,
+        _bytes: BoxStream<'static, io::Result<Bytes>>,
+        _options: UploadOptions,
+    ) -> Answer<'a, FileInfo> {
+        not_offered("change of its files")
+    }
+
+    /// Connects to a TCP port that something in the sandbox listens on, at its loopback address.
+    fn connect(&self, _port: u16) -> Answer<'_, PortStream> {
+        not_offered("connection to its ports")
+    }
+
+    /// Listens on a TCP port of the sandbox's loopback address; 0 takes a free one.
+    fn listen(&self, _port: u16) -> Answer<'_, PortListener> {
+        not_offered("connection to its ports")
+    }
+
+    /// The TCP ports that something in the sandbox listens on.
+    fn ports(&self) -> Answer<'_, Vec<u16>> {
+        not_offered("view of its ports")
+    }
+
+    /// Tells which ports are open, and then each that opens or closes.
+    fn watch_ports(&self) -> Answer<'_, Told<PortEvent>> {
+        not_offered("view of its ports")
+    }
+
+    /// What it uses now.
+    fn metrics(&self) -> Answer<'_, Metrics> {
+        not_offered("figures")
+    }
+
+    /// Stops all its processes where they are.
+    fn freeze(&self) -> Answer<'_, ()> {
+        not_offered("freezing")
+    }
+
+    /// Lets frozen processes go on.
+    fn thaw(&self) -> Answer<'_, ()> {
+        not_offered("freezing")
+    }
+
     /// Kills every process and frees the host's resources; `state_dir` stays. Calling twice is calling once.
     fn stop(&self) -> Answer<'_, ()>;
 }
@@ -201,4 +335,42 @@ pub struct FileRead {
 pub struct FileWritten {
     /// Whether the file is new.
     pub created: bool,
+}
+
+/// What [`Sandbox::follow`] tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProcessEvent {
+    /// From standard output.
+    Stdout(Bytes),
+    /// From standard error.
+    Stderr(Bytes),
+    /// From the terminal.
+    Pty(Bytes),
+    /// So much output is not kept any more: the follower came late or was slow.
+    Missed {
+        /// How much.
+        bytes: u64,
+    },
+    /// It has ended; the last event.
+    Ended {
+        /// Its exit code; 128 + n after signal n.
+        exit_code: i32,
+        /// The signal that ended it.
+        signal: Option<i32>,
+        /// Why it is not known how it ended, where it is not.
+        error: Option<String>,
+    },
+}
+
+/// A file on its way out.
+pub struct Download {
+    /// What it is.
+    pub info: FileInfo,
+    /// Its bytes.
+    pub bytes: Told<Bytes>,
+}
+
+/// What a provider answers that cannot do something at all.
+fn not_offered<T: Send + 'static>(what: &'static str) -> Answer<'static, T> {
+    Box::pin(async move { Err(SandboxError::NotOffered { what }) })
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Agent;
-use crate::protocol::{CHUNK_BYTES, Failure, Reply, kind, read_frame, write_frame};
+use crate::protocol::{CHUNK_BYTES, Failure, FileFault, Reply, kind, read_frame, write_frame};
 
 /// Streams a part of a file.
 pub(super) fn read(
@@ -24,10 +24,11 @@ pub(super) fn read(
         File::options().read(true).custom_flags(libc::O_NONBLOCK).open(agent.resolve(path)).map_err(fail)?;
     let metadata = file.metadata().map_err(fail)?;
     if metadata.is_dir() {
-        return Err(Failure::File { path: path.to_owned(), message: "is a directory".to_owned() });
+        return Err(fail(io::ErrorKind::IsADirectory.into()));
     }
     if !metadata.is_file() {
-        return Err(Failure::File { path: path.to_owned(), message: "is not a regular file".to_owned() });
+        let message = "is not a regular file".to_owned();
+        return Err(Failure::File { path: path.to_owned(), message, fault: FileFault::Other });
     }
     let mut file = file;
     file.seek(io::SeekFrom::Start(range.start)).map_err(fail)?;
@@ -127,7 +128,19 @@ pub(super) fn failure(path: &str, error: &io::Error) -> Failure {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             Failure::DiskFull { path: path.to_owned() }
         }
-        _ => Failure::File { path: path.to_owned(), message: words(error) },
+        _ => Failure::File { path: path.to_owned(), message: words(error), fault: fault(error) },
+    }
+}
+
+fn fault(error: &io::Error) -> FileFault {
+    match error.kind() {
+        io::ErrorKind::NotFound => FileFault::NotFound,
+        io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty => FileFault::Exists,
+        io::ErrorKind::NotADirectory => FileFault::NotAFolder,
+        io::ErrorKind::IsADirectory => FileFault::IsAFolder,
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => FileFault::Denied,
+        io::ErrorKind::FileTooLarge => FileFault::TooLarge,
+        _ => FileFault::Other,
     }
 }
 

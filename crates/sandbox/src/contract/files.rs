@@ -52,7 +52,7 @@ pub async fn what_cannot_be_read_says_why(provider: &dyn SandboxProvider) -> Out
         ("folder/../missing/x", "no such file or directory"),
     ] {
         match subject.sandbox.read(path, 0, 10).await {
-            Err(SandboxError::File { path: named, message }) => {
+            Err(SandboxError::File { path: named, message, .. }) => {
                 assert_eq!((named.as_str(), message.as_str()), (path, expected));
             }
             other => panic!("{path}: {other:?}"),

@@ -13,7 +13,7 @@ use domain::SandboxId;
 use tokio::sync::{oneshot, watch};
 
 use super::{LauncherProgram, NativeConfig};
-use crate::error::{SandboxError, WhileDoing as _};
+use crate::error::{FileFault, SandboxError, WhileDoing as _};
 use crate::launcher::{Command, Fault, Notice, Order, ROLE, receive, send};
 
 /// How long the launcher may take for an order; far beyond what it needs on a loaded machine.
@@ -255,7 +255,9 @@ fn error_of(fault: Fault) -> SandboxError {
     match fault {
         Fault::Unsupported { missing, fix } => SandboxError::Unsupported { missing, fix },
         Fault::DiskFull { path } => SandboxError::DiskFull { path: path.display().to_string() },
-        Fault::Path { path, message } => SandboxError::File { path: path.display().to_string(), message },
+        Fault::Path { path, message } => {
+            SandboxError::File { path: path.display().to_string(), message, fault: FileFault::Other }
+        }
         Fault::Other(text) => SandboxError::Internal { doing: "make a sandbox", source: text.into() },
     }
 }

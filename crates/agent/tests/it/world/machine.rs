@@ -212,6 +212,7 @@ impl Sandbox for Machine {
                 return Err(SandboxError::File {
                     path: path.to_owned(),
                     message: "no such file or directory".to_owned(),
+                    fault: sandbox::FileFault::NotFound,
                 });
             };
             let from = usize::try_from(offset).unwrap().min(bytes.len());
