@@ -2,7 +2,7 @@
 # so that it does not matter what the agent has done to /workspace/.git.
 # $2: "files" for counts per file, "patch" for the whole difference.
 set -eu
-state=/home/agent/.journeyman/compare-$$
+state=${GIT_OBJECT_DIRECTORY%/*}/compare-$$
 trap 'rm -rf "$state"' EXIT
 mkdir -p "$state/objects"
 export GIT_OBJECT_DIRECTORY="$state/objects" GIT_INDEX_FILE="$state/index"
