@@ -104,12 +104,15 @@ impl Runs {
         let (path, project) = match (&wish.repository, &wish.project) {
             (Some(path), _) => {
                 let source = find_source(path).await?;
+                source.check_has_commit()?;
                 let project = accounts.project_for_path(allowed, &source.path).await?;
                 (source.path, project)
             }
             (None, Some(name)) => {
                 let project = accounts.find_project(allowed, name).await?;
-                (find_source(&project.path).await?.path, project)
+                let source = find_source(&project.path).await?;
+                source.check_has_commit()?;
+                (source.path, project)
             }
             (None, None) => return Err(invalid("name a repository or a project")),
         };

@@ -9,9 +9,12 @@ use orchestrator::{Orchestrator, Scratch};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::source::{Source, refuse};
+use super::source::{self, Source, refuse};
 use crate::capture;
 use crate::error::{Error, Result, WhileDoing};
+
+/// The most repositories inside the working tree that are named.
+const LEFT_OUT_MAX: usize = 10;
 
 /// A prepared clone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +37,9 @@ pub struct Base {
     pub submodules: bool,
     /// Whether it keeps large files elsewhere (left as pointers).
     pub lfs: bool,
+    /// Repositories of their own among the uncommitted changes, which were left out; at most a few are named.
+    #[serde(default)]
+    pub left_out: Vec<String>,
     /// The folder of this base, relative to the folder of bases.
     pub folder: String,
 }
@@ -126,6 +132,16 @@ impl Base {
                 Reason::new("uncommitted_changes", text).with_fix("commit them, or start with --dirty"),
             );
         }
+        if !self.left_out.is_empty() {
+            let text = format!(
+                "{}: a git repository of its own among the uncommitted changes, left out of this run.",
+                self.left_out.join(", ")
+            );
+            notices.push(
+                Reason::new("nested_repository", text)
+                    .with_fix("add it as a submodule, or remove its .git to take its files along"),
+            );
+        }
         if self.submodules {
             let text = "The repository has submodules; they are left empty.";
             notices.push(Reason::new("submodules_empty", text));
@@ -162,7 +178,10 @@ async fn make(scratch: &Scratch, source: &Source, base: &Base, folder: &Path, di
             "check it with `git fsck`; a partial clone needs its objects first (`git fetch --refetch`)",
         ));
     }
-    base.commit = value(&String::from_utf8_lossy(&done.stdout), "commit").to_owned();
+    let said = String::from_utf8_lossy(&done.stdout);
+    base.commit = value(&said, "commit").to_owned();
+    let left_out = said.lines().filter_map(|line| line.strip_prefix("left-out="));
+    base.left_out = left_out.take(LEFT_OUT_MAX).map(str::to_owned).collect();
     keep(scratch, folder, &base)?;
     Ok(base)
 }
@@ -192,11 +211,7 @@ async fn inspect(scratch: &Scratch, source: &Source) -> Result<Base> {
     let text = String::from_utf8_lossy(&said.stdout);
     let head = value(&text, "head");
     if head.is_empty() {
-        return Err(refuse(
-            "repository_empty",
-            format!("{} has no commit yet", source.path.display()),
-            "make a first commit: git commit --allow-empty -m start",
-        ));
+        return Err(source::empty(source));
     }
     let or = |key: &str, default: &str| {
         let value = value(&text, key);
@@ -212,6 +227,7 @@ async fn inspect(scratch: &Scratch, source: &Source) -> Result<Base> {
         uncommitted: 0,
         submodules: !value(&text, "submodules").is_empty(),
         lfs: !value(&text, "lfs").is_empty(),
+        left_out: Vec::new(),
         folder: String::new(),
     })
 }

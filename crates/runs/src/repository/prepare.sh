@@ -22,7 +22,27 @@ if [ "${6:-}" = dirty ]; then
   # The working tree as it stands becomes one commit on top; its objects go straight into the clone.
   export GIT_INDEX_FILE=/tmp/base-index
   git read-tree HEAD
-  git add --all
+  # Repositories inside it that this one does not know are left out: as links to commits that exist nowhere else
+  # their content would be lost, and one without commits cannot be added at all.
+  cd "$GIT_WORK_TREE"
+  nested=$(find . -mindepth 2 -name .git -prune -print 2>/dev/null | sed 's|^\./||; s|/\.git$||' | head -n 1000)
+  newline='
+'
+  IFS=$newline
+  folders=
+  for folder in $nested; do
+    case $(git ls-files --stage -- ":(top,literal)$folder") in 160000*) continue ;; esac
+    git check-ignore --quiet -- "$folder" && continue
+    folders="$folders$folder$newline"
+    echo "left-out=$folder"
+  done
+  (
+    set --
+    for folder in $folders; do set -- "$@" ":(exclude,top,literal)$folder"; done
+    unset IFS
+    git add --all -- . "$@"
+  )
+  unset IFS
   tree=$(git write-tree)
   if [ "$tree" != "$(git rev-parse 'HEAD^{tree}')" ]; then
     commit=$(GIT_AUTHOR_NAME="$4" GIT_AUTHOR_EMAIL="$5" GIT_COMMITTER_NAME="$4" GIT_COMMITTER_EMAIL="$5" \

@@ -61,6 +61,25 @@ impl Source {
         ))
     }
 
+    /// Refuses a repository whose HEAD names a branch without a commit, as far as its files tell: those of
+    /// reftable do not, and are looked at when the run starts.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Repository`] with the code `repository_empty`.
+    pub fn check_has_commit(&self) -> Result<()> {
+        let head = std::fs::read_to_string(self.git_dir.join("HEAD")).unwrap_or_default();
+        let Some(branch) = head.trim().strip_prefix("ref:").map(str::trim) else { return Ok(()) };
+        let is_named = |text: String| text.lines().any(|line| line.split(' ').nth(1) == Some(branch));
+        if self.common_dir.join("reftable").is_dir()
+            || self.common_dir.join(branch).is_file()
+            || std::fs::read_to_string(self.common_dir.join("packed-refs")).is_ok_and(is_named)
+        {
+            return Ok(());
+        }
+        Err(empty(self))
+    }
+
     /// A worktree's `.git` is a file that names a folder of the main repository, which names the file back.
     /// Without that second half a hostile file could point anywhere.
     fn linked_worktree(folder: &Path, dot_git: &Path) -> Result<Self> {
@@ -201,6 +220,14 @@ fn borrowed(objects: &Path) -> Option<Vec<PathBuf>> {
 
 fn looks_like_git_dir(folder: &Path) -> bool {
     folder.join("HEAD").is_file() && folder.join("objects").is_dir() && folder.join("refs").is_dir()
+}
+
+pub(crate) fn empty(source: &Source) -> Error {
+    refuse(
+        "repository_empty",
+        format!("{} has no commit yet", source.path.display()),
+        "make a first commit there: git add -A && git commit --allow-empty -m start",
+    )
 }
 
 pub(crate) fn refuse(code: &'static str, message: String, fix: &str) -> Error {

@@ -83,15 +83,24 @@ fn what_is_no_repository_is_refused_with_the_reason() {
 }
 
 #[test]
-fn a_repository_without_a_commit_fails_the_run_with_the_reason() {
+fn a_repository_without_a_commit_is_refused_before_there_is_a_run() {
     let (program, empty) = (Program::new(JOURNEYMAN), Repository::with(&[]));
     let model = program.script("writes", WRITES_A_FILE);
     let path = empty.path();
-    let ended = program
-        .run(&["do", "x", "--repo", &path.to_string_lossy(), "--model", &model, "--json"])
-        .with_code(3);
-    assert_eq!(ended.last_json()["reason"]["code"], "repository_empty");
-    assert_eq!(ended.stderr, "", "the reason stands in the run; nothing else is said");
+    let path = path.to_string_lossy();
+    let refused = || program.run(&["do", "x", "--repo", &path, "--model", &model, "--json"]);
+    let error = refused().with_code(2).error();
+    assert_eq!(error["code"], "repository_empty");
+    assert_eq!(
+        error["fix"], "make a first commit there: git add -A && git commit --allow-empty -m start",
+        "{error}"
+    );
+    assert_eq!(program.run(&["run", "list", "--json"]).last_json()["items"], serde_json::json!([]));
+
+    empty.git(&["commit", "--quiet", "--allow-empty", "-m", "start"]);
+    refused().with_code(0);
+    empty.git(&["pack-refs", "--all"]);
+    refused().with_code(0);
 }
 
 #[test]

@@ -39,6 +39,28 @@ fn uncommitted_changes_are_left_out_and_said_so_or_taken_along() {
 }
 
 #[test]
+fn repositories_inside_the_working_tree_are_left_out_of_uncommitted_changes_and_named() {
+    let repository = Repository::with(&[("a.txt", "one\n"), (".gitignore", "ignored/\n")]);
+    repository.write("new file.txt", "new\n");
+    for folder in ["no commit", "deep/with one", "ignored/one"] {
+        repository.write(&format!("{folder}/inside.txt"), "theirs\n");
+        git_in(&repository.path().join(folder), &["init", "--quiet"]);
+    }
+    let one = repository.path().join("deep/with one");
+    git_in(&one, &["add", "--all"]);
+    git_in(&one, &["-c", "user.name=x", "-c", "user.email=x@y", "commit", "--quiet", "-m", "one"]);
+    let ended = work_on(&repository.path(), &["--dirty"]).with_code(0);
+    let files = repository.git(&["ls-tree", "-r", "--name-only", &branch_of(&ended)]);
+    assert_eq!(files, ".gitignore\na.txt\nf.txt\nnew file.txt");
+    let told: Vec<_> =
+        ended.json_lines().into_iter().filter(|line| line["data"]["code"] == "nested_repository").collect();
+    let text = told.first().map(|line| line["data"]["text"].as_str().unwrap_or_default().to_owned());
+    let text = text.expect("a notice");
+    assert!(text.contains("no commit") && text.contains("deep/with one"), "{text}");
+    assert!(!text.contains("ignored"), "{text}");
+}
+
+#[test]
 fn a_detached_head_a_worktree_and_a_shallow_clone_are_worked_on() {
     let repository = Repository::with(&[("a.txt", "one\n")]);
     repository.write("a.txt", "two\n");

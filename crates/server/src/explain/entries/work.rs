@@ -79,6 +79,9 @@ super::codes! {
     "uncommitted_changes" Ok: "Uncommitted changes were left out.",
         "A run starts from the last commit.",
         "take them along with --dirty";
+    "nested_repository" Ok: "A repository inside the repository was left out.",
+        "--dirty takes uncommitted files along; a git repository of its own among them is not part of this one.",
+        "add it as a submodule, or remove its .git to take its files along";
     "submodules_empty" Ok: "Submodules are empty in the sandbox.",
         "Their content comes from other repositories, which a sandbox cannot reach.",
         "nothing, unless the work needs them";
