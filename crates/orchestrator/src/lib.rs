@@ -88,12 +88,11 @@ impl Orchestrator {
             .write(move |tx| Box::pin(store::insert(tx, org, store::NewRow { id, run, provider, now_ms })))
             .await?;
         let spec = SandboxSpec {
-            id,
-            state_dir: wanted.state_dir,
             workspace_base: wanted.base,
             include: wanted.include,
             binds: wanted.binds,
             limits: inner.limits.clone(),
+            ..SandboxSpec::new(id, wanted.state_dir)
         };
         match inner.provider.create(spec).await {
             Ok(sandbox) => {
@@ -134,12 +133,8 @@ impl Orchestrator {
     ) -> Result<Scratch> {
         let id = SandboxId::from_uuid(self.inner.ambient.uuid());
         let mut spec = SandboxSpec {
-            id,
-            state_dir: root.join(format!("scratch-{id}")),
-            workspace_base: None,
-            include: Vec::new(),
-            binds: Vec::new(),
             limits: self.inner.limits.clone(),
+            ..SandboxSpec::new(id, root.join(format!("scratch-{id}")))
         };
         adjust(&mut spec);
         let folder = spec.state_dir.clone();

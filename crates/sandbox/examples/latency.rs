@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use domain::SandboxId;
 use sandbox::{
-    Exec, LauncherProgram, NativeConfig, NativeProvider, Output, SandboxLimits, SandboxProvider as _,
-    SandboxSpec, ShellCommand,
+    Exec, LauncherProgram, NativeConfig, NativeProvider, Output, SandboxProvider as _, SandboxSpec,
+    ShellCommand,
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -34,14 +34,7 @@ async fn measure() -> Result<(), Box<dyn std::error::Error>> {
     for round in 0..rounds {
         let began = now();
         let id = SandboxId::from_uuid(uuid::Uuid::from_u128(round));
-        let spec = SandboxSpec {
-            id,
-            state_dir: folder.path().join(format!("state-{round}")),
-            workspace_base: None,
-            include: Vec::new(),
-            binds: Vec::new(),
-            limits: SandboxLimits::default(),
-        };
+        let spec = SandboxSpec::new(id, folder.path().join(format!("state-{round}")));
         let sandbox = provider.create(spec).await?;
         create.push(began.elapsed());
         let hello = Exec { argv: vec!["/bin/echo".to_owned(), "hello".to_owned()], ..Exec::default() };

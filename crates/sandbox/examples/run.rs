@@ -31,12 +31,12 @@ async fn run(command: String, include: Vec<PathBuf>) -> Result<i32, Box<dyn std:
     })?;
     let sandbox = provider
         .create(SandboxSpec {
-            id: SandboxId::from_uuid(uuid::Uuid::from_u128(std::process::id().into())),
-            state_dir: folder.path().join("state"),
-            workspace_base: None,
             include,
-            binds: Vec::new(),
             limits: SandboxLimits { memory_bytes: 1 << 30, cpu_millis: 1_000, ..SandboxLimits::default() },
+            ..SandboxSpec::new(
+                SandboxId::from_uuid(uuid::Uuid::from_u128(std::process::id().into())),
+                folder.path().join("state"),
+            )
         })
         .await?;
     let command = ShellCommand { command, timeout: Duration::from_secs(600) };

@@ -19,9 +19,7 @@ pub use shell::*;
 pub use state::*;
 
 use crate::error::SandboxError;
-use crate::provider::{
-    Exec, ExecEnd, Output, Sandbox, SandboxLimits, SandboxProvider, SandboxSpec, ShellCommand, ShellEnd,
-};
+use crate::provider::{Exec, ExecEnd, Output, Sandbox, SandboxProvider, SandboxSpec, ShellCommand, ShellEnd};
 
 /// What a contract function gives: a failed assertion panics, a failed operation is the error.
 pub type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -66,6 +64,7 @@ macro_rules! contract_tests {
             a_new_sandbox_on_the_same_state_goes_on,
             lost_background_processes_are_told,
             the_base_of_the_workspace_is_not_changed,
+            the_environment_is_added_to,
             stopping_twice_is_the_same_as_stopping_once,
             what_nobody_keeps_is_reaped,
         );
@@ -95,14 +94,7 @@ pub fn new_id() -> SandboxId {
 /// A new sandbox with the default limits on `state_dir`.
 #[must_use]
 pub fn spec(state_dir: &Path) -> SandboxSpec {
-    SandboxSpec {
-        id: new_id(),
-        state_dir: state_dir.to_owned(),
-        workspace_base: None,
-        include: Vec::new(),
-        binds: Vec::new(),
-        limits: SandboxLimits::default(),
-    }
+    SandboxSpec::new(new_id(), state_dir)
 }
 
 /// A sandbox with a state folder of its own.

@@ -92,8 +92,8 @@ impl FakeSandbox {
     fn start(spec: SandboxSpec) -> io::Result<Self> {
         let folders = [layout::WORKSPACE_STATE, layout::HOME_STATE, layout::GUEST_STATE];
         let [workspace, home, state] = folders.map(|name| spec.state_dir.join(name));
-        if let Some(base) = spec.workspace_base.filter(|_| !workspace.exists()) {
-            copy_tree(&base, &workspace)?;
+        if let Some(base) = spec.workspace_base.as_ref().filter(|_| !workspace.exists()) {
+            copy_tree(base, &workspace)?;
         }
         for folder in [&workspace, &home, &state] {
             fs::create_dir_all(folder)?;
@@ -107,12 +107,12 @@ impl FakeSandbox {
             spec.binds.iter().map(|(host, inside)| (text(inside), text(host))).collect();
         places.push((layout::WORKSPACE.to_owned(), text(&workspace)));
         places.push((layout::HOME.to_owned(), text(&home)));
-        let environment = [("PATH", PATH.to_owned()), ("HOME", text(&home)), ("LANG", "C.UTF-8".to_owned())];
+        let usual = [("PATH", PATH.to_owned()), ("HOME", text(&home)), ("LANG", "C.UTF-8".to_owned())];
         let setup = Setup {
             workspace: text(&workspace),
             state: text(&state),
             run_as: None,
-            environment: environment.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
+            environment: spec.environment(&usual.map(|(key, value)| (key.to_owned(), value))),
         };
         let agent = Agent::new(setup, Waits::ForOwn);
         let serving = Arc::clone(&agent);

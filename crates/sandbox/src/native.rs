@@ -120,6 +120,7 @@ impl NativeProvider {
     }
 
     fn order(&self, spec: SandboxSpec) -> Order {
+        let environment = spec.environment(&self.template.environment);
         let mut shown = self.template.shown.clone();
         let already = |path: &Path, shown: &[(PathBuf, PathBuf)]| {
             shown.iter().any(|(host, inside)| host == inside && path.starts_with(inside))
@@ -144,7 +145,7 @@ impl NativeProvider {
                 workspace: layout::WORKSPACE.to_owned(),
                 state: layout::GUEST.to_owned(),
                 run_as: None,
-                environment: self.template.environment.clone(),
+                environment,
             },
         }
     }

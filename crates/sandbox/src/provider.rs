@@ -42,8 +42,48 @@ pub struct SandboxSpec {
     pub include: Vec<PathBuf>,
     /// Host paths to show at another path, read-only: (host, inside).
     pub binds: Vec<(PathBuf, PathBuf)>,
+    /// Added to the environment of its commands; a name that is there already gets the new value.
+    pub env: Vec<(String, String)>,
+    /// The port of its loopback address where a proxy to the outside will listen: clients that honour the usual
+    /// variables (`http_proxy` and so on) are pointed there.
+    pub egress_port: Option<u16>,
     /// Limits.
     pub limits: SandboxLimits,
+}
+
+impl SandboxSpec {
+    /// A sandbox with the default limits and nothing besides the template; set what differs.
+    #[must_use]
+    pub fn new(id: SandboxId, state_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            id,
+            state_dir: state_dir.into(),
+            workspace_base: None,
+            include: Vec::new(),
+            binds: Vec::new(),
+            env: Vec::new(),
+            egress_port: None,
+            limits: SandboxLimits::default(),
+        }
+    }
+
+    /// The environment of its commands over `usual`, which a provider gives to all.
+    pub(crate) fn environment(&self, usual: &[(String, String)]) -> Vec<(String, String)> {
+        let mut environment = usual.to_vec();
+        let proxy = self.egress_port.map(|port| format!("http://127.0.0.1:{port}"));
+        let none = || "localhost,127.0.0.1,::1".to_owned();
+        let proxies = proxy.iter().flat_map(|proxy| {
+            let names = ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"];
+            let pointed = names.map(|name| (name.to_owned(), proxy.clone()));
+            let local = ["no_proxy", "NO_PROXY"].map(|name| (name.to_owned(), none()));
+            pointed.into_iter().chain(local)
+        });
+        for (name, value) in proxies.chain(self.env.iter().cloned()) {
+            environment.retain(|(other, _)| *other != name);
+            environment.push((name, value));
+        }
+        environment
+    }
 }
 
 /// What a sandbox may use.

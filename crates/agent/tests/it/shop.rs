@@ -16,7 +16,7 @@ use models::scripted::{Pace, Scenario, ScriptedModel};
 use models::stories;
 use runtime::{Ambient, CancellationToken};
 use sandbox::fake::FakeProvider;
-use sandbox::{Sandbox, SandboxError, SandboxLimits, SandboxProvider, SandboxSpec};
+use sandbox::{Sandbox, SandboxError, SandboxProvider, SandboxSpec};
 
 use crate::world::{MemoryJournal, opening};
 
@@ -53,12 +53,8 @@ impl Shop {
         }
         let ambient = Ambient::system();
         let spec = SandboxSpec {
-            id: SandboxId::from_uuid(ambient.uuid()),
-            state_dir: home.path().join("state"),
             workspace_base: Some(base),
-            include: Vec::new(),
-            binds: Vec::new(),
-            limits: SandboxLimits::default(),
+            ..SandboxSpec::new(SandboxId::from_uuid(ambient.uuid()), home.path().join("state"))
         };
         let folder = sandbox::workspace_folder(&spec.state_dir);
         let sandbox = FakeProvider::new().create(spec).await.unwrap();

@@ -109,3 +109,24 @@ pub async fn what_nobody_keeps_is_reaped(provider: &dyn SandboxProvider) -> Outc
     assert_eq!(provider.reap(vec![kept.sandbox.id()]).await?, []);
     Ok(())
 }
+
+/// What is asked for is added to the environment, and a proxy is pointed to.
+///
+/// # Errors
+///
+/// Those of the provider.
+pub async fn the_environment_is_added_to(provider: &dyn SandboxProvider) -> Outcome {
+    let state = tempfile::tempdir()?;
+    let env = [("GREETING", "two words"), ("LANG", "C"), ("no_proxy", "inside")];
+    let sandbox = provider
+        .create(SandboxSpec {
+            env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+            egress_port: Some(3128),
+            ..spec(&state.path().join("state"))
+        })
+        .await?;
+    let subject = Subject { sandbox, state };
+    let text = subject.shell("echo $GREETING; env | grep -E '^(LANG|https_proxy|no_proxy)=' | sort").await?.1;
+    assert_eq!(text, "two words\nLANG=C\nhttps_proxy=http://127.0.0.1:3128\nno_proxy=inside\n");
+    Ok(())
+}

@@ -101,12 +101,9 @@ async fn live(config: &NativeConfig, scratch: &Path) -> Vec<Probe> {
             source: source.into(),
         })?;
         let spec = SandboxSpec {
-            id: probe_id(),
-            state_dir: scratch.join("state"),
             workspace_base: Some(base),
-            include: Vec::new(),
-            binds: Vec::new(),
             limits: SandboxLimits { wall: Duration::from_secs(60), ..SandboxLimits::default() },
+            ..SandboxSpec::new(probe_id(), scratch.join("state"))
         };
         let sandbox = provider.create(spec).await?;
         Ok::<_, SandboxError>((provider, sandbox))
