@@ -7,6 +7,7 @@ use domain::event::{RunEvent, ToolEnded, ToolOutcome};
 use domain::question::{Answer, Question, QuestionKind};
 use domain::transcript::{StopReason, ToolCall};
 use futures_util::future::join_all;
+use sandbox::Sandbox;
 
 use crate::guard::{self, Verdict};
 use crate::history::OpenCall;
@@ -136,10 +137,15 @@ impl Loop {
         self.commit().await?;
         let began = self.parts.ambient.clock.elapsed();
         let ran = {
-            let all = join_all(batch.iter().map(|(call, tool)| async {
-                let ran = tool.run(&self.hands(call)).await;
-                self.ended(call, ran, began, batch.len()).await
-            }));
+            let all = async {
+                let sandbox = &*self.parts.place.sandbox().await;
+                join_all(batch.iter().map(|(call, tool)| async {
+                    let hands = self.hands(call, sandbox, began);
+                    let ran = tool.run(&hands).await;
+                    self.ended(&hands, ran, batch.len()).await
+                }))
+                .await
+            };
             tokio::select! {
                 biased;
                 ran = all => Ok(ran),
@@ -182,8 +188,10 @@ impl Loop {
         self.touched = true;
         let ran = {
             let run = async {
-                let ran = tool.run(&self.hands(&call)).await;
-                self.ended(&call, ran, began, 1).await
+                let sandbox = &*self.parts.place.sandbox().await;
+                let hands = self.hands(&call, sandbox, began);
+                let ran = tool.run(&hands).await;
+                self.ended(&hands, ran, 1).await
             };
             tokio::select! {
                 biased;
@@ -201,13 +209,14 @@ impl Loop {
         }
     }
 
-    fn hands<'a>(&'a self, call: &'a ToolCall) -> Hands<'a> {
+    fn hands<'a>(&'a self, call: &'a ToolCall, sandbox: &'a dyn Sandbox, began: Duration) -> Hands<'a> {
         let time_left = guard::time_left_ms(&self.history.totals, &self.parts.settings.limits);
         Hands {
-            sandbox: self.parts.sandbox.as_ref(),
+            sandbox,
             journal: self.parts.journal.as_ref(),
             ambient: &self.parts.ambient,
-            call_id: &call.id,
+            call,
+            began,
             time_left: Duration::from_millis(time_left),
         }
     }
@@ -274,14 +283,13 @@ impl Loop {
     /// What a call gave, cut to what the model may get.
     async fn ended(
         &self,
-        call: &ToolCall,
+        hands: &Hands<'_>,
         ran: Ran,
-        began: Duration,
         beside: usize,
     ) -> Result<(ToolEnded, Option<Trouble>), JournalError> {
+        let call = hands.call;
         let limit = output::limit(&call.tool, self.parts.settings.guards, self.room(beside));
-        let (journal, sandbox) = (self.parts.journal.as_ref(), self.parts.sandbox.as_ref());
-        let shown = output::show(ran.whole, limit, &call.id, journal, sandbox).await?;
+        let shown = output::show(ran.whole, limit, hands).await?;
         let ended = ToolEnded {
             call_id: call.id.clone(),
             tool: call.tool.clone(),
@@ -289,7 +297,7 @@ impl Loop {
             output: shown.text,
             summary: ran.summary,
             artifact: shown.artifact,
-            duration_ms: self.millis_since(began),
+            duration_ms: self.millis_since(hands.began),
             shell_directory: ran.shell_directory,
         };
         Ok((ended, ran.trouble))

@@ -3,16 +3,10 @@
 use std::fmt::Write as _;
 
 use domain::event::Attended;
-use sandbox::Sandbox;
 
 use crate::guard::REPETITION_WARNING;
-use crate::settings::Settings;
-use crate::tools::{Trouble, trouble};
+use crate::settings::{INSTRUCTIONS_MAX_BYTES, Instructions, Settings};
 
-/// The most of a repository's instructions that the prompt takes, in bytes.
-const INSTRUCTIONS_MAX_BYTES: usize = 32 * 1024;
-/// Where a repository keeps its instructions for agents; the first that exists counts.
-const INSTRUCTION_FILES: [&str; 2] = ["AGENTS.md", "CLAUDE.md"];
 /// The most of a failed check's output that the model is told, in characters.
 const CHECK_OUTPUT_MAX: usize = 6_000;
 
@@ -38,7 +32,7 @@ repository's own instructions where they do not conflict with the user, tell you
 you changed, and how you know that it works. If nothing needs to be changed, say why.";
 
 /// The system prompt of a run.
-pub(crate) async fn system_prompt(sandbox: &dyn Sandbox, settings: &Settings) -> Result<String, Trouble> {
+pub(crate) fn system_prompt(settings: &Settings) -> String {
     let mut prompt = PERSONA.to_owned();
     if settings.attended == Attended::No {
         prompt.push_str(
@@ -52,36 +46,25 @@ pub(crate) async fn system_prompt(sandbox: &dyn Sandbox, settings: &Settings) ->
              you say that you are done, and it must exit with 0.\n\n    {check}"
         );
     }
-    for file in INSTRUCTION_FILES {
-        if let Some(text) = instructions(sandbox, file).await? {
-            let _ = write!(
-                prompt,
-                "\n\nInstructions of the repository, verbatim from its {file}:\n<repository-instructions \
-                 file=\"{file}\">\n{text}\n</repository-instructions>"
-            );
-            break;
-        }
-    }
-    Ok(prompt)
-}
-
-async fn instructions(sandbox: &dyn Sandbox, file: &str) -> Result<Option<String>, Trouble> {
-    let read = match sandbox.read(file, 0, INSTRUCTIONS_MAX_BYTES as u64).await {
-        Ok(read) => read,
-        Err(error) => return trouble(&error).map_or(Ok(None), Err),
-    };
-    let mut text = String::from_utf8_lossy(&read.bytes).trim().to_owned();
-    if text.is_empty() {
-        return Ok(None);
-    }
-    if read.size_bytes > INSTRUCTIONS_MAX_BYTES as u64 {
+    if let Some(instructions) = &settings.instructions {
+        let file = &instructions.file;
         let _ = write!(
-            text,
-            "\n[cut here: the file has {} bytes; read the rest if you need it]",
-            read.size_bytes
+            prompt,
+            "\n\nInstructions of the repository, verbatim from its {file}:\n<repository-instructions \
+             file=\"{file}\">\n{}\n</repository-instructions>",
+            shown(instructions)
         );
     }
-    Ok(Some(text))
+    prompt
+}
+
+fn shown(instructions: &Instructions) -> String {
+    let mut text = instructions.text.trim().to_owned();
+    if instructions.size_bytes > INSTRUCTIONS_MAX_BYTES {
+        let size = instructions.size_bytes;
+        let _ = write!(text, "\n[cut here: the file has {size} bytes; read the rest if you need it]");
+    }
+    text
 }
 
 /// Told after a new sandbox took the place of one that was lost.

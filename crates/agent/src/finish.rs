@@ -106,7 +106,7 @@ impl Loop {
         let began = self.parts.ambient.clock.elapsed();
         let ended = tokio::select! {
             biased;
-            ended = self.parts.sandbox.exec(exec, &take) => ended,
+            ended = async { self.parts.place.sandbox().await.exec(exec, &take).await } => ended,
             halt = self.called_off() => return Err(halt),
         };
         let end = ended.map_err(|error| self.cannot("run the check", &error))?;

@@ -25,5 +25,5 @@ pub use history::History;
 pub use outcome::Outcome;
 pub use policy::Policy;
 pub use run_loop::Loop;
-pub use settings::{Parts, Settings};
+pub use settings::{INSTRUCTION_FILES, INSTRUCTIONS_MAX_BYTES, Instructions, Parts, Settings};
 pub use tools::specs as tool_specs;

@@ -3,10 +3,10 @@
 
 use domain::event::Artifact;
 use domain::limits::GuardProfile;
-use sandbox::Sandbox;
 
 use crate::history::text_tokens;
-use crate::port::{Journal, JournalError};
+use crate::port::JournalError;
+use crate::tools::Hands;
 
 /// Bytes per token of our estimate.
 const BYTES_PER_TOKEN: usize = 4;
@@ -58,20 +58,18 @@ pub(crate) fn limit(tool: &str, profile: GuardProfile, room: u64) -> usize {
 pub(crate) async fn show(
     whole: Whole,
     limit_tokens: usize,
-    call_id: &str,
-    journal: &dyn Journal,
-    sandbox: &dyn Sandbox,
+    hands: &Hands<'_>,
 ) -> Result<Shown, JournalError> {
     let Whole { text, dropped_bytes, footer } = whole;
     let Some(mut cut) = cut(&text, limit_tokens) else {
         return Ok(Shown { text: text + &footer, artifact: None });
     };
-    let name: String = call_id.chars().map(file_letter).take(80).collect();
+    let name: String = hands.call.id.chars().map(file_letter).take(80).collect();
     let (lines, bytes) = (text.lines().count(), text.len());
     let path = format!("/tmp/journeyman/output/{name}.txt");
     let whole = text.into_bytes();
-    let in_sandbox = sandbox.write(&path, whole.clone()).await.is_ok();
-    let artifact = journal.keep("output", format!("{name}.txt"), whole).await?;
+    let in_sandbox = hands.sandbox.write(&path, whole.clone()).await.is_ok();
+    let artifact = hands.journal.keep("output", format!("{name}.txt"), whole).await?;
     let kept = if dropped_bytes > 0 {
         format!("its first and last part, {bytes} bytes; {dropped_bytes} bytes between them were dropped")
     } else {

@@ -1,10 +1,12 @@
 //! What the loop needs from outside: a place that keeps its steps, and the wishes of people.
 
+use std::sync::Arc;
+
 use domain::QuestionId;
 use domain::event::{Artifact, FileChange, Live, RunEvent};
 use domain::question::Answer;
 use futures_util::future::BoxFuture;
-use sandbox::SandboxError;
+use sandbox::{Sandbox, SandboxError};
 
 /// Keeps a run's steps. Only one loop at a time may hold a run's journal.
 pub trait Journal: Send + Sync + 'static {
@@ -89,6 +91,21 @@ pub enum JournalError {
     /// Anything else.
     #[error("could not keep a step of the run")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Where the loop acts. The sandbox may still be on its way when the model is first asked, so that the model
+/// thinks meanwhile.
+pub trait Place: Send + Sync + 'static {
+    /// The run's sandbox, once there is one. Waits for ever where there will be none: whoever opens it then
+    /// stops the loop.
+    fn sandbox(&self) -> BoxFuture<'_, Arc<dyn Sandbox>>;
+}
+
+/// A sandbox that is there.
+impl Place for Arc<dyn Sandbox> {
+    fn sandbox(&self) -> BoxFuture<'_, Arc<dyn Sandbox>> {
+        Box::pin(std::future::ready(self.clone()))
+    }
 }
 
 /// The run's working copy, compared with the commit that the work started from.

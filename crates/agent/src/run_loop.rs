@@ -89,7 +89,7 @@ impl Loop {
         self.end_interrupted_calls();
         loop {
             match self.history.next() {
-                Next::Open => self.open().await?,
+                Next::Open => self.open(),
                 Next::Act => self.act().await?,
                 Next::Think => self.think().await?,
                 Next::Judge => self.judge().await?,
@@ -97,15 +97,11 @@ impl Loop {
         }
     }
 
-    async fn open(&mut self) -> Result<(), Halt> {
-        let system = match context::system_prompt(self.parts.sandbox.as_ref(), &self.parts.settings).await {
-            Ok(system) => system,
-            Err(trouble) => return Err(self.in_trouble(trouble)),
-        };
+    fn open(&mut self) {
+        let system = context::system_prompt(&self.parts.settings);
         let tools: Vec<String> = tools::specs().into_iter().map(|spec| spec.name).collect();
         self.offered = offered(&tools);
         self.note(RunEvent::ContextOpened { system, tools });
-        Ok(())
     }
 
     /// Ends the calls that had started when the last process stopped: they are never run twice. A question

@@ -6,17 +6,17 @@ use domain::event::Attended;
 use domain::limits::{GuardProfile, RunLimits};
 use models::Model;
 use runtime::Ambient;
-use sandbox::Sandbox;
+use serde::{Deserialize, Serialize};
 
 use crate::policy::Policy;
-use crate::port::{Journal, Workspace};
+use crate::port::{Journal, Place, Workspace};
 
 /// Everything outside of the loop that it works with.
 pub struct Parts {
     /// Who thinks.
     pub model: Arc<dyn Model>,
     /// Where it acts.
-    pub sandbox: Arc<dyn Sandbox>,
+    pub place: Arc<dyn Place>,
     /// What differs from the base.
     pub workspace: Arc<dyn Workspace>,
     /// What keeps its steps.
@@ -42,4 +42,23 @@ pub struct Settings {
     pub context_window: Option<u64>,
     /// What tools may do without asking.
     pub policy: Policy,
+    /// What the repository tells agents, for the prompt of a run that begins.
+    pub instructions: Option<Instructions>,
 }
+
+/// A repository's instructions for agents.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instructions {
+    /// The file that they are from: one of [`INSTRUCTION_FILES`].
+    pub file: String,
+    /// The file's beginning, at most [`INSTRUCTIONS_MAX_BYTES`].
+    pub text: String,
+    /// The whole file's size.
+    pub size_bytes: u64,
+}
+
+/// Where a repository keeps its instructions for agents; the first that exists counts.
+pub const INSTRUCTION_FILES: [&str; 2] = ["AGENTS.md", "CLAUDE.md"];
+
+/// The most of a repository's instructions that the prompt takes, in bytes.
+pub const INSTRUCTIONS_MAX_BYTES: u64 = 32 * 1024;

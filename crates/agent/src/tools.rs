@@ -59,7 +59,9 @@ pub(crate) struct Hands<'a> {
     pub(crate) sandbox: &'a dyn Sandbox,
     pub(crate) journal: &'a dyn Journal,
     pub(crate) ambient: &'a Ambient,
-    pub(crate) call_id: &'a str,
+    pub(crate) call: &'a ToolCall,
+    /// When the call began, by the clock's elapsed time.
+    pub(crate) began: Duration,
     /// What is left of the run's working time.
     pub(crate) time_left: Duration,
 }

@@ -4,5 +4,5 @@
 pub mod base;
 pub mod source;
 
-pub use base::{Base, Bases};
+pub use base::{Base, Bases, Look};
 pub use source::Source;

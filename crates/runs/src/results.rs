@@ -215,8 +215,8 @@ impl Runs {
                 })
             })
             .await?;
-        if let Some(base) = self.base_of(run) {
-            self.inner.bases.forget_own(&base);
+        if let Some(begun) = self.begun(run) {
+            self.inner.bases.forget_own(&begun.base);
         }
         // Out of the way first, so that what cannot be removed now is removed at the next start.
         let (folder, away) =

@@ -1,6 +1,7 @@
 //! The worker role: claims queued runs and drives each to its next rest.
 
 mod drive;
+mod opening;
 mod result;
 
 use std::sync::Arc;

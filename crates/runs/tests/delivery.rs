@@ -436,3 +436,55 @@ async fn a_worktree_a_shallow_clone_and_a_detached_head_are_worked_on() {
     }
     world.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repository_that_cannot_be_cloned_fails_the_run_though_the_model_was_asked_already() {
+    database::each_database(async |database| -> Fallible {
+        let world = World::open(database.open(runtime::Ambient::system()).await, database.folder()).await;
+        let repository = Repository::with(&[("greet.sh", "echo Hello\n")]);
+        let blob = repository.git(&["rev-parse", "HEAD:greet.sh"]);
+        let object = repository.path().join(".git/objects").join(&blob[..2]).join(&blob[2..]);
+        std::fs::remove_file(object)?;
+
+        let wish = wish(&repository.path(), &scenario(database.folder(), EDIT));
+        let run = world.runs.create(&world.write(), wish, None).await?;
+        let failed = world.reach(&run, &["failed"]).await;
+
+        assert_eq!(failed.reason.map(|reason| reason.code).as_deref(), Some("repository_unreadable"));
+        world.close().await;
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_instructions_of_the_commit_reach_the_model_through_links_and_not_those_beside_it() {
+    database::each_database(async |database| -> Fallible {
+        let world = World::open(database.open(runtime::Ambient::system()).await, database.folder()).await;
+        let repository =
+            Repository::with(&[("greet.sh", "echo Hello\n"), ("docs/rules.md", "Speak softly.\n")]);
+        std::os::unix::fs::symlink("docs/rules.md", repository.path().join("AGENTS.md"))?;
+        repository.git(&["add", "--all"]);
+        repository.git(&["commit", "--quiet", "--message", "rules"]);
+        std::fs::write(repository.path().join("docs/rules.md"), "Shout.\n")?;
+
+        let told = async |dirty: bool| -> Result<String, Box<dyn std::error::Error>> {
+            let mut wish = wish(&repository.path(), &scenario(database.folder(), EDIT));
+            wish.dirty = dirty;
+            let run = world.runs.create(&world.write(), wish, None).await?;
+            world.reach(&run, &["succeeded"]).await;
+            let prompt = world.log(&run).await.into_iter().find_map(|event| match event {
+                RunEvent::ContextOpened { system, .. } => Some(system),
+                _ => None,
+            });
+            Ok(prompt.unwrap_or_default())
+        };
+        let committed = told(false).await?;
+        assert!(committed.contains("Speak softly.") && !committed.contains("Shout."), "{committed}");
+        let dirty = told(true).await?;
+        assert!(dirty.contains("Shout."), "{dirty}");
+        world.close().await;
+        Ok(())
+    })
+    .await;
+}

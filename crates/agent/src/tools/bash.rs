@@ -58,7 +58,7 @@ impl Bash {
         let timeout = self.timeout().min(hands.time_left);
         let kept = Mutex::new(Ends::new(KEPT_MAX_BYTES));
         let live = LiveStream::new(hands.journal, hands.ambient);
-        let sort = Sort::Output(hands.call_id.to_owned());
+        let sort = Sort::Output(hands.call.id.clone());
         let take = |output: Output<'_>| {
             let (Output::Stdout(bytes) | Output::Stderr(bytes)) = output;
             kept.lock().unwrap_or_else(PoisonError::into_inner).push(bytes);

@@ -1,6 +1,6 @@
 //! Simple conversations from the goal to the outcome.
 
-use agent::Outcome;
+use agent::{Instructions, Outcome};
 use domain::event::{Live, RunEvent, ToolEnded, ToolOutcome};
 use domain::run::Evidence;
 use domain::transcript::{Message, UserPart};
@@ -142,6 +142,9 @@ async fn each_request_extends_the_one_before_it_byte_for_byte() {
 async fn the_system_prompt_holds_the_rules_of_the_repository_and_the_check() {
     let mut world = World::new(Story::new(vec![says("Nothing to do.")]));
     world.settings.check = Some("sh test.sh".to_owned());
+    let instructions =
+        |file: &str, text: String, size_bytes| Some(Instructions { file: file.to_owned(), text, size_bytes });
+    world.settings.instructions = instructions("AGENTS.md", "Keep it POSIX.\n".to_owned(), 15);
     world.run().await;
     let system = world.story.requests()[0].system.clone();
     assert!(system.contains(
@@ -149,10 +152,8 @@ async fn the_system_prompt_holds_the_rules_of_the_repository_and_the_check() {
     ));
     assert!(system.contains("    sh test.sh"));
 
-    let world = World::new(Story::new(vec![says("Nothing to do.")]));
-    world.machine.remove("AGENTS.md");
-    world.machine.put("CLAUDE.md", "x".repeat(40_000).as_bytes());
-    world.machine.rebase();
+    let mut world = World::new(Story::new(vec![says("Nothing to do.")]));
+    world.settings.instructions = instructions("CLAUDE.md", "x".repeat(32 << 10), 40_000);
     world.run().await;
     let system = world.story.requests()[0].system.clone();
     assert!(system.contains("file=\"CLAUDE.md\"") && system.contains("[cut here: the file has 40000 bytes"));

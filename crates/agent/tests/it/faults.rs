@@ -1,11 +1,14 @@
 //! What goes wrong outside of the loop: the model, the sandbox, the journal.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use agent::Outcome;
-use agent::port::JournalError;
+use agent::port::{JournalError, Place};
 use domain::event::{RunEvent, ToolOutcome};
+use futures_util::future::BoxFuture;
 use models::ModelError;
+use sandbox::Sandbox;
 use serde_json::json;
 
 use crate::world::{Story, World, call, says};
@@ -120,13 +123,49 @@ async fn a_lost_sandbox_ends_the_call_with_the_reason_and_asks_for_a_new_one() {
 }
 
 #[tokio::test]
-async fn a_sandbox_that_is_gone_from_the_start_is_replaced_before_the_model_is_asked() {
+async fn a_sandbox_that_is_gone_when_the_model_has_answered_is_replaced() {
     let world = World::new(Story::new(vec![says("Nothing.")]));
     world.machine.set_gone(true);
     assert!(matches!(world.run().await, Outcome::Sleeping { reason, .. } if reason.code == "sandbox_gone"));
-    assert!(world.story.requests().is_empty());
     world.machine.set_gone(false);
     assert!(matches!(world.run().await, Outcome::Done { .. }));
+    assert_eq!(world.story.requests().len(), 1, "its answer is kept");
+}
+
+/// A sandbox that comes when it is let in.
+struct Late(tokio::sync::SetOnce<Arc<dyn Sandbox>>);
+
+impl Place for Late {
+    fn sandbox(&self) -> BoxFuture<'_, Arc<dyn Sandbox>> {
+        Box::pin(async { self.0.wait().await.clone() })
+    }
+}
+
+#[tokio::test]
+async fn the_model_is_asked_before_the_sandbox_is_there_and_the_first_call_waits_for_it() {
+    let world =
+        World::new(Story::new(vec![call("c1", "bash", json!({"command": "echo hi"})), says("Nothing.")]));
+    let late = Arc::new(Late(tokio::sync::SetOnce::new()));
+    let run = world.start_in(late.clone()).run(world.stop.clone());
+    let arrival = async {
+        world.journal.until(|event| matches!(event, RunEvent::ToolStarted { .. })).await;
+        assert_eq!(world.story.requests().len(), 1);
+        assert!(late.0.set(world.machine.clone()).is_ok());
+    };
+    let (outcome, ()) = tokio::join!(run, arrival);
+    assert!(matches!(outcome, Ok(Outcome::Done { .. })));
+}
+
+#[tokio::test]
+async fn a_run_whose_sandbox_never_comes_can_be_stopped() {
+    let world = World::new(Story::new(vec![call("c1", "bash", json!({"command": "echo hi"}))]));
+    let run = world.start_in(Arc::new(Late(tokio::sync::SetOnce::new()))).run(world.stop.clone());
+    let stopping = async {
+        world.journal.until(|event| matches!(event, RunEvent::ToolStarted { .. })).await;
+        world.stop.cancel();
+    };
+    let (outcome, ()) = tokio::join!(run, stopping);
+    assert!(matches!(outcome, Ok(Outcome::Stopped)));
 }
 
 #[tokio::test]

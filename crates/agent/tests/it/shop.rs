@@ -74,7 +74,7 @@ impl Shop {
         };
         let parts = Parts {
             model: Arc::new(ScriptedModel::new("scripted/shop", scenario, Pace::Fast, clock)),
-            sandbox: self.sandbox.clone(),
+            place: Arc::new(self.sandbox.clone()),
             workspace: Arc::new(Folder(self.folder.clone())),
             journal: self.journal.clone(),
             ambient: self.ambient.clone(),

@@ -6,11 +6,13 @@ mod story;
 
 use std::sync::Arc;
 
+use agent::port::Place;
 use agent::{History, Loop, Outcome, Parts, Settings};
 use domain::event::{Attended, RunEvent, RunSpec, SandboxReady};
 use domain::run::RunState;
 use domain::{OrgId, ProjectId, RunId, SandboxId};
 use runtime::{Ambient, CancellationToken, MockClock};
+use sandbox::Sandbox;
 
 pub(crate) use journal::MemoryJournal;
 pub(crate) use machine::Machine;
@@ -46,9 +48,14 @@ impl World {
 
     /// A loop on what the journal holds now.
     pub(crate) fn start(&self) -> Loop {
+        self.start_in(Arc::new(self.machine.clone() as Arc<dyn Sandbox>))
+    }
+
+    /// As [`World::start`], with a sandbox that may come later.
+    pub(crate) fn start_in(&self, place: Arc<dyn Place>) -> Loop {
         let parts = Parts {
             model: self.story.clone(),
-            sandbox: self.machine.clone(),
+            place,
             workspace: self.machine.clone(),
             journal: self.journal.clone(),
             ambient: self.ambient.clone(),

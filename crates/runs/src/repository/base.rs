@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use agent::{INSTRUCTION_FILES, INSTRUCTIONS_MAX_BYTES, Instructions};
 use domain::run::Reason;
 use orchestrator::{Orchestrator, Scratch};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::source::{self, Source, refuse};
+use super::source::{self, Source, clean_git_environment, refuse};
 use crate::capture;
 use crate::error::{Error, Result, WhileDoing};
 
@@ -44,6 +45,18 @@ pub struct Base {
     pub folder: String,
 }
 
+/// What a look at a repository found. Nobody else looks at the same repository while it is held.
+pub struct Look {
+    base: Base,
+    /// Whether the base is there already.
+    made: bool,
+    source: Source,
+    scratch: Scratch,
+    /// What the commit tells agents.
+    pub instructions: Option<Instructions>,
+    _one_at_a_time: tokio::sync::OwnedMutexGuard<()>,
+}
+
 /// Where bases are kept and made.
 pub struct Bases {
     root: PathBuf,
@@ -64,21 +77,19 @@ impl Bases {
         sandbox::workspace_folder(&self.root.join(&base.folder))
     }
 
-    /// The base for the source's current commit, made where there is none yet. With `dirty`, uncommitted
-    /// changes are taken along and the base is made anew.
-    ///
-    /// The sandbox that read the repository comes with it, for the caller to close when there is time.
+    /// Looks at a repository's current commit: enough to ask a model, before there is a clone to work on.
+    /// With `dirty`, uncommitted changes are taken along, and the clone is made here.
     ///
     /// # Errors
     ///
     /// [`Error::Repository`] where the repository cannot be worked on; [`Error::Sandbox`] where no sandbox
     /// can be had.
-    pub async fn prepare(&self, source: &Source, dirty: bool) -> Result<(Base, Scratch)> {
+    pub async fn look(&self, source: Source, dirty: bool) -> Result<Look> {
         let lock = {
             let mut making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
             making.entry(source.path.clone()).or_default().clone()
         };
-        let _one_at_a_time = lock.lock().await;
+        let one_at_a_time = lock.lock_owned().await;
         let scratch = self.orchestrator.scratch(&self.root, |spec| source.bind_into(spec)).await;
         let scratch = scratch.map_err(|error| match error {
             orchestrator::Error::Sandbox(error) => Error::Sandbox(error),
@@ -86,8 +97,10 @@ impl Bases {
                 Error::Internal { doing: "open a sandbox to read the repository in", source: Box::new(other) }
             }
         })?;
-        match self.prepare_in(&scratch, source, dirty).await {
-            Ok(base) => Ok((base, scratch)),
+        match self.look_in(&scratch, &source, dirty && !source.bare).await {
+            Ok((base, made, instructions)) => {
+                Ok(Look { base, made, instructions, source, scratch, _one_at_a_time: one_at_a_time })
+            }
             Err(error) => {
                 scratch.close().await;
                 Err(error)
@@ -95,16 +108,49 @@ impl Bases {
         }
     }
 
-    async fn prepare_in(&self, scratch: &Scratch, source: &Source, dirty: bool) -> Result<Base> {
-        let mut base = inspect(scratch, source).await?;
-        let dirty = dirty && !source.bare;
-        base.folder = if dirty { format!("dirty-{}", scratch.id()) } else { key(source, &base) };
-        let folder = self.root.join(&base.folder);
-        let (uncommitted, made) =
-            tokio::join!(count_uncommitted(scratch, source), make(scratch, source, &base, &folder, dirty));
-        let mut base = made?;
+    async fn look_in(
+        &self,
+        scratch: &Scratch,
+        source: &Source,
+        dirty: bool,
+    ) -> Result<(Base, bool, Option<Instructions>)> {
+        let (mut base, instructions) = inspect(scratch, source).await?;
+        if !dirty {
+            base.folder = key(source, &base);
+            return Ok((base, false, instructions));
+        }
+        base.folder = format!("dirty-{}", scratch.id());
+        let uncommitted = count_uncommitted(scratch, source).await;
+        let mut base = make(scratch, source, &base, &self.root.join(&base.folder), true).await?;
         base.uncommitted = uncommitted;
-        Ok(base)
+        let instructions = instructions_of(scratch, &base.commit).await?;
+        Ok((base, true, instructions))
+    }
+
+    /// The base for the commit that `look` found, made where there is none yet.
+    ///
+    /// The sandbox that read the repository comes with it, for the caller to close when there is time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Bases::look`].
+    pub async fn make(&self, look: Look) -> Result<(Base, Scratch)> {
+        let Look { base, made, source, scratch, .. } = &look;
+        let made = if *made {
+            Ok(base.clone())
+        } else {
+            let folder = self.root.join(&base.folder);
+            let (uncommitted, made) =
+                tokio::join!(count_uncommitted(scratch, source), make(scratch, source, base, &folder, false));
+            made.map(|made| Base { uncommitted, ..made })
+        };
+        match made {
+            Ok(base) => Ok((base, look.scratch)),
+            Err(error) => {
+                look.scratch.close().await;
+                Err(error)
+            }
+        }
     }
 
     /// Removes what a run's own base (one with uncommitted changes) takes up; shared bases stay.
@@ -198,9 +244,10 @@ async fn count_uncommitted(scratch: &Scratch, source: &Source) -> u32 {
     }
 }
 
-async fn inspect(scratch: &Scratch, source: &Source) -> Result<Base> {
+async fn inspect(scratch: &Scratch, source: &Source) -> Result<(Base, Option<Instructions>)> {
     let said =
-        capture::script(scratch.sandbox(), include_str!("inspect.sh"), &[], source.git_environment()).await?;
+        capture::script(scratch.sandbox(), &inspect_script(), &INSTRUCTION_FILES, source.git_environment())
+            .await?;
     if said.exit_code != 0 {
         return Err(refuse(
             "repository_unreadable",
@@ -208,7 +255,9 @@ async fn inspect(scratch: &Scratch, source: &Source) -> Result<Base> {
             "check it with `git fsck`",
         ));
     }
-    let text = String::from_utf8_lossy(&said.stdout);
+    let end = said.stdout.iter().position(|byte| *byte == 0).unwrap_or(said.stdout.len());
+    let (text, objects) = said.stdout.split_at(end);
+    let text = String::from_utf8_lossy(text);
     let head = value(&text, "head");
     if head.is_empty() {
         return Err(source::empty(source));
@@ -217,7 +266,7 @@ async fn inspect(scratch: &Scratch, source: &Source) -> Result<Base> {
         let value = value(&text, key);
         if value.is_empty() || value.contains(['"', '\\']) { default.to_owned() } else { value.to_owned() }
     };
-    Ok(Base {
+    let base = Base {
         head: head.to_owned(),
         commit: head.to_owned(),
         branch: value(&text, "branch").to_owned(),
@@ -229,7 +278,42 @@ async fn inspect(scratch: &Scratch, source: &Source) -> Result<Base> {
         lfs: !value(&text, "lfs").is_empty(),
         left_out: Vec::new(),
         folder: String::new(),
-    })
+    };
+    Ok((base, read_instructions(objects.get(1..).unwrap_or_default())))
+}
+
+fn inspect_script() -> String {
+    concat!(include_str!("inspect.sh"), "printf '\\0'\n", include_str!("instructions.sh")).to_owned()
+}
+
+/// What the commit that a base has checked out tells agents; asked of the clone itself.
+async fn instructions_of(scratch: &Scratch, commit: &str) -> Result<Option<Instructions>> {
+    let mut environment = clean_git_environment();
+    environment.push(("GIT_DIR".to_owned(), format!("{}/.git", sandbox::WORKSPACE)));
+    let script = concat!("head=$1\nshift\n", include_str!("instructions.sh"));
+    let arguments = [commit, INSTRUCTION_FILES[0], INSTRUCTION_FILES[1]];
+    let said = capture::script(scratch.sandbox(), script, &arguments, environment).await?;
+    Ok(read_instructions(&said.stdout))
+}
+
+/// Reads what `git cat-file --batch` said of [`INSTRUCTION_FILES`]: for each `<id> blob <size>`, the content and a
+/// line end, or one line that says why there is none. The first file that holds something counts.
+fn read_instructions(mut said: &[u8]) -> Option<Instructions> {
+    for file in INSTRUCTION_FILES {
+        let end = said.iter().position(|byte| *byte == b'\n')?;
+        let head = String::from_utf8_lossy(&said[..end]).into_owned();
+        said = &said[end + 1..];
+        // `<id> blob <size>`; `dangling <size>` and its likes, with the link as content; `<name> missing`.
+        let Some(size) = head.rsplit(' ').next().and_then(|size| size.parse::<u64>().ok()) else { continue };
+        let there = usize::try_from(size).unwrap_or(usize::MAX).min(said.len());
+        let kept = there.min(usize::try_from(INSTRUCTIONS_MAX_BYTES).unwrap_or(usize::MAX));
+        let text = String::from_utf8_lossy(&said[..kept]).into_owned();
+        if head.contains(" blob ") && !text.trim().is_empty() {
+            return Some(Instructions { file: file.to_owned(), text, size_bytes: size });
+        }
+        said = said.get(there + 1..).unwrap_or_default();
+    }
+    None
 }
 
 fn value<'a>(text: &'a str, key: &str) -> &'a str {

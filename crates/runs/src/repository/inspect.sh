@@ -15,4 +15,3 @@ if [ -n "${GIT_WORK_TREE:-}" ]; then
   [ ! -f "$GIT_WORK_TREE/.gitmodules" ] || echo "submodules=yes"
   if [ -f "$GIT_WORK_TREE/.gitattributes" ] && grep -q 'filter=lfs' "$GIT_WORK_TREE/.gitattributes"; then echo "lfs=yes"; fi
 fi
-exit 0

@@ -1,28 +1,27 @@
 //! One claimed run, from its claim to its next rest.
 
-use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 
 use agent::policy::{Decision, Policy, Rule};
 use agent::{History, Loop, Outcome};
-use domain::event::{RunEvent, RunSpec, SandboxReady};
+use domain::event::{RunEvent, RunSpec};
 use domain::run::{Reason, RunChange, RunState};
+use futures_util::future::{Either, select};
 use models::Model;
-use orchestrator::{Scratch, StopCause, Wanted};
+use orchestrator::StopCause;
 use runtime::CancellationToken;
-use sandbox::Sandbox;
 use store::{Claim, Range};
 
+use super::opening::{Ahead, Brief, Ground};
 use crate::error::{Error, Result, WhileDoing};
 use crate::journal::{RunJournal, Then};
 use crate::reason::reason_of;
 use crate::record::RunKey;
-use crate::repository::Base;
 use crate::results::GRANT;
 use crate::runs::{Runs, announce, find_source};
 use crate::store as rows;
 use crate::summary::Summary;
-use crate::workspace::{BASE_GIT, RunWorkspace};
 use crate::{check, view_of};
 
 /// A run that is under way, with all that it works with.
@@ -30,9 +29,8 @@ pub(super) struct Ride<'a> {
     pub(super) runs: &'a Runs,
     pub(super) spec: RunSpec,
     pub(super) journal: Arc<RunJournal>,
-    pub(super) base: Base,
-    pub(super) sandbox: Arc<dyn Sandbox>,
-    pub(super) workspace: Arc<RunWorkspace>,
+    pub(super) brief: Brief,
+    pub(super) ahead: Arc<Ahead>,
 }
 
 /// How many events are read at once when a run's history is rebuilt.
@@ -87,33 +85,60 @@ async fn fail(journal: &RunJournal, error: &Error) -> Result<()> {
 async fn ride(runs: &Runs, spec: RunSpec, journal: &Arc<RunJournal>, stop: CancellationToken) -> Result<()> {
     change(journal, &[RunChange::Woken, RunChange::Claimed], Vec::new()).await?;
     let model = runs.inner.parts.models.now().open(&spec.model)?;
-    let (base, scratch) = base_of(runs, &spec).await?;
-    let first = scratch.is_some();
-    let wanted = Wanted {
-        run: spec.run,
-        state_dir: runs.folder(spec.run).join("box"),
-        binds: vec![(runs.inner.bases.tree(&base).join(".git"), PathBuf::from(BASE_GIT))],
-        base: Some(runs.inner.bases.tree(&base)),
-        include: spec.include.iter().map(PathBuf::from).collect(),
+    let begun = runs.begun(spec.run);
+    let first = begun.is_none();
+    let (brief, ground) = match begun {
+        Some(begun) => (begun.brief, Ground::Base(begun.base)),
+        None => {
+            let look = runs.inner.bases.look(find_source(&spec.repository).await?, spec.dirty).await?;
+            let check = spec.check.clone().or_else(|| check::named_in(look.instructions.as_ref()));
+            (Brief { check, instructions: look.instructions.clone() }, Ground::Look(Box::new(look)))
+        }
     };
-    let sandbox =
-        runs.inner.parts.orchestrator.open(spec.org, wanted).await.map_err(|error| match error {
-            orchestrator::Error::Sandbox(error) => Error::Sandbox(error),
-            other => Error::Internal { doing: "open a sandbox", source: Box::new(other) },
-        })?;
-    let workspace = Arc::new(RunWorkspace { sandbox: sandbox.clone(), base: base.commit.clone() });
-    runs.inner.live.put(spec.run, workspace.clone());
-    let ride = Ride { runs, spec, journal: journal.clone(), base, sandbox: sandbox.clone(), workspace };
-    let result = ride.go(model, first, stop).await;
-    runs.inner.live.remove(ride.spec.run);
-    runs.inner
-        .parts
-        .orchestrator
-        .close(ride.spec.org, sandbox.id(), StopCause::RunStopped)
-        .await
-        .while_doing("close a sandbox")?;
+    let ride = Ride { runs, spec, journal: journal.clone(), brief, ahead: Arc::default() };
+    let halt = stop.child_token();
+    let opening = ride.open(ground);
+    let result = if first {
+        Box::pin(both(opening, ride.go(model, first, halt.clone()), &halt)).await
+    } else {
+        // What was lost with the last sandbox is told before the model is asked again.
+        match opening.await {
+            Ok(()) => ride.go(model, first, halt).await,
+            Err(error) => Err(error),
+        }
+    };
+    let result = match result {
+        Ok(outcome) => ride.end(outcome).await,
+        Err(error) => Err(error),
+    };
+    if let Some(opened) = ride.ahead.get() {
+        runs.inner.live.remove(ride.spec.run);
+        let (org, sandbox) = (ride.spec.org, opened.sandbox.id());
+        let closed = runs.inner.parts.orchestrator.close(org, sandbox, StopCause::RunStopped).await;
+        closed.while_doing("close a sandbox")?;
+    }
     let (events, commands, then) = result?;
     Ok(journal.step(events, commands, then).await?)
+}
+
+/// Runs the loop while its sandbox is being opened. Where that fails, the loop is stopped, and the failure is
+/// what counts.
+async fn both(
+    opening: impl Future<Output = Result<()>>,
+    looping: impl Future<Output = Result<Outcome>>,
+    halt: &CancellationToken,
+) -> Result<Outcome> {
+    let (opening, looping) = (pin!(opening), pin!(looping));
+    match select(opening, looping).await {
+        Either::Left((Ok(()), looping)) => looping.await,
+        Either::Left((Err(error), looping)) => {
+            halt.cancel();
+            // Nothing is lost with how it ended: it had no place to do anything.
+            let _ = looping.await;
+            Err(error)
+        }
+        Either::Right((outcome, opening)) => opening.await.and(outcome),
+    }
 }
 
 /// Applies those of `changes` that the state allows, and appends what comes out with `more`.
@@ -131,45 +156,13 @@ async fn change(journal: &RunJournal, changes: &[RunChange], mut more: Vec<RunEv
     if more.is_empty() { Ok(()) } else { Ok(journal.step(more, Vec::new(), Then::GoOn).await?) }
 }
 
-/// The base that the run began with; or one for the repository as it is now, with the sandbox that read it.
-async fn base_of(runs: &Runs, spec: &RunSpec) -> Result<(Base, Option<Scratch>)> {
-    if let Some(base) = runs.base_of(spec.run) {
-        return Ok((base, None));
-    }
-    let source = find_source(&spec.repository).await?;
-    let (base, scratch) = runs.inner.bases.prepare(&source, spec.dirty).await?;
-    let doing = "remember what a run started from";
-    let folder = runs.folder(spec.run);
-    tokio::fs::create_dir_all(&folder).await.while_doing(doing)?;
-    let text = serde_json::to_vec(&base).while_doing(doing)?;
-    tokio::fs::write(folder.join("base.new"), text).await.while_doing(doing)?;
-    tokio::fs::rename(folder.join("base.new"), folder.join("base.json")).await.while_doing(doing)?;
-    Ok((base, Some(scratch)))
-}
-
-impl Runs {
-    /// What a run's sandbox and its base are remembered in.
-    pub(crate) fn folder(&self, run: domain::RunId) -> PathBuf {
-        self.inner.parts.settings.data.join("runs").join(run.to_string())
-    }
-
-    /// The base that a run began with.
-    pub(crate) fn base_of(&self, run: domain::RunId) -> Option<Base> {
-        serde_json::from_slice(&std::fs::read(self.folder(run).join("base.json")).ok()?).ok()
-    }
-}
-
 /// What follows from the loop's end: events, the commands that they take, and what becomes of the claim.
 pub(super) type End = (Vec<RunEvent>, Vec<i64>, Then);
 
 impl Ride<'_> {
-    async fn go(&self, model: Arc<dyn Model>, first: bool, stop: CancellationToken) -> Result<End> {
-        let mut events = vec![RunEvent::SandboxReady(self.ready().await?)];
-        if first {
-            events.extend(self.base.notices().into_iter().map(RunEvent::Notice));
-        }
-        let check = self.check().await;
-        if first && check.is_none() {
+    async fn go(&self, model: Arc<dyn Model>, first: bool, stop: CancellationToken) -> Result<Outcome> {
+        let mut events = Vec::new();
+        if first && self.brief.check.is_none() {
             let text = "No check command is known, so nobody but the agent checks the result.";
             let fix = "give one with --check, or name it in AGENTS.md: Check command: `…`";
             events.push(RunEvent::Notice(Reason::new("no_check", text).with_fix(fix)));
@@ -180,46 +173,24 @@ impl Ride<'_> {
             limits: self.spec.limits.clone(),
             guards: self.spec.guards,
             attended: self.spec.attended,
-            check,
+            check: self.brief.check.clone(),
             context_window: None,
             policy: self.policy().await?,
+            instructions: self.brief.instructions.clone(),
         };
         let parts = agent::Parts {
             model,
-            sandbox: self.sandbox.clone(),
-            workspace: self.workspace.clone(),
+            place: self.ahead.clone(),
+            workspace: self.ahead.clone(),
             journal: self.journal.clone(),
             ambient: self.runs.inner.parts.ambient.clone(),
             settings,
         };
-        let outcome = Loop::new(parts, history).run(stop).await.map_err(|error| match error {
+        Loop::new(parts, history).run(stop).await.map_err(|error| match error {
             agent::port::JournalError::Lost => Error::Lost,
             agent::port::JournalError::DiskFull => Error::DiskFull,
             agent::port::JournalError::Internal(source) => Error::Internal { doing: "keep a step", source },
-        })?;
-        self.end(outcome).await
-    }
-
-    async fn ready(&self) -> Result<SandboxReady> {
-        let orchestrator = &self.runs.inner.parts.orchestrator;
-        let lost = self.sandbox.background_lost().await?;
-        Ok(SandboxReady {
-            sandbox: self.sandbox.id(),
-            provider: orchestrator.provider().to_owned(),
-            isolation: orchestrator.isolation(),
-            base_commit: self.base.commit.clone(),
-            base_branch: self.base.branch.clone(),
-            branch: domain::name::branch(self.spec.number, &self.spec.goal),
-            lost_processes: lost.into_iter().map(|process| process.command).collect(),
         })
-    }
-
-    async fn check(&self) -> Option<String> {
-        if self.spec.check.is_some() {
-            return self.spec.check.clone();
-        }
-        let read = self.sandbox.read("AGENTS.md", 0, 64 << 10).await.ok()?;
-        check::named_in(&String::from_utf8_lossy(&read.bytes))
     }
 
     async fn policy(&self) -> Result<Policy> {
@@ -260,7 +231,7 @@ impl Ride<'_> {
         let state = self.journal.summary().await.state;
         let (mut events, change, commands) = match outcome {
             Outcome::Done { evidence, summary } => {
-                let events = self.deliver(&evidence, &summary).await?;
+                let events = self.deliver(self.ahead.opened().await, &evidence, &summary).await?;
                 (events, RunChange::Succeeded { evidence }, Vec::new())
             }
             Outcome::Failed { reason } => (self.keep_patch().await, RunChange::Failed { reason }, Vec::new()),

@@ -5,11 +5,13 @@ use domain::event::{Artifact, Delivery, RunEvent};
 use domain::run::{Evidence, Reason};
 
 use super::drive::Ride;
+use super::opening::Opened;
 use crate::apply::Route;
 use crate::delivery::{self, Parcel};
 use crate::error::{Error, Result};
 use crate::reason::reason_of;
-use crate::runs::find_source;
+use crate::repository::Base;
+use crate::runs::{Runs, find_source};
 use crate::workspace::git_environment;
 use crate::{capture, host_git};
 
@@ -18,7 +20,12 @@ const TITLE_CHARS: usize = 72;
 
 impl Ride<'_> {
     /// Makes the branch, keeps the patch, and applies both where that was asked.
-    pub(super) async fn deliver(&self, evidence: &Evidence, words: &str) -> Result<Vec<RunEvent>> {
+    pub(super) async fn deliver(
+        &self,
+        opened: &Opened,
+        evidence: &Evidence,
+        words: &str,
+    ) -> Result<Vec<RunEvent>> {
         let summary = self.journal.summary().await;
         let earlier = summary.delivery.filter(|earlier| !earlier.branch.is_empty());
         // A follow-up that takes everything back has something to deliver all the same.
@@ -29,18 +36,20 @@ impl Ride<'_> {
         let source = find_source(&self.spec.repository).await?;
         let parcel = Parcel {
             source: &source,
-            base: &self.base,
+            base: &opened.base,
             branch: domain::name::branch(self.spec.number, &self.spec.goal),
             earlier: earlier.map(|earlier| (earlier.branch, earlier.commit)),
             message: message(summary.follow_up.as_deref().unwrap_or(&self.spec.goal), words),
             trailer: format!("Journeyman-Run: {}", self.spec.run),
-            author: self.author().await,
+            author: author(self.runs, &opened.base).await,
             at_ms: summary.answered_at_ms,
             quarantine: parts.settings.data.join("tmp").join(format!("in-{}", parts.ambient.uuid().simple())),
         };
-        let Some(delivered) = delivery::deliver(&*self.sandbox, parcel).await? else { return Ok(Vec::new()) };
+        let Some(delivered) = delivery::deliver(&*opened.sandbox, parcel).await? else {
+            return Ok(Vec::new());
+        };
         let mut events = Vec::new();
-        let patch = match self.patch_between(&self.base.commit, &delivered.tip).await {
+        let patch = match self.patch_between(opened, &delivered.tip).await {
             Ok(patch) => Some(patch),
             Err(Error::Delivery { message }) => {
                 let text = format!("The branch has everything, but no patch was kept: {message}.");
@@ -50,7 +59,7 @@ impl Ride<'_> {
             Err(error) => return Err(error),
         };
         let applied = self.spec.apply && {
-            let (base, tip) = (self.base.commit.clone(), delivered.tip.clone());
+            let (base, tip) = (opened.base.commit.clone(), delivered.tip.clone());
             let route = Route { base, earlier: summary.tips, tip };
             match self.runs.write_to_tree(&self.spec.repository, route).await {
                 Ok(_) => true,
@@ -76,7 +85,8 @@ impl Ride<'_> {
     /// The patch of the work so far, for a run that does not deliver; a run whose sandbox is gone has none.
     pub(super) async fn keep_patch(&self) -> Vec<RunEvent> {
         let kept = async {
-            let patch = self.workspace.patch().await?;
+            let Some(opened) = self.ahead.get() else { return Ok(None) };
+            let patch = opened.workspace.patch().await?;
             if patch.is_empty() { Ok(None) } else { self.keep(patch).await.map(Some) }
         };
         match kept.await {
@@ -88,11 +98,12 @@ impl Ride<'_> {
         }
     }
 
-    async fn patch_between(&self, base: &str, tip: &str) -> Result<Artifact> {
+    async fn patch_between(&self, opened: &Opened, tip: &str) -> Result<Artifact> {
         let script = "cd /workspace && git diff --binary --find-renames --no-color --no-ext-diff --no-textconv \
                       --src-prefix=a/ --dst-prefix=b/ \"$1\" \"$2\"";
         let environment = git_environment();
-        let said = capture::script(&*self.sandbox, script, &[base, tip], environment).await?;
+        let said =
+            capture::script(&*opened.sandbox, script, &[&opened.base.commit, tip], environment).await?;
         self.keep(said.success("write the patch")?).await
     }
 
@@ -105,16 +116,6 @@ impl Ride<'_> {
                 Error::Internal { doing: "keep the patch", source }
             }
         })
-    }
-
-    /// The repository's own identity, else the user's, else ours.
-    async fn author(&self) -> (String, String) {
-        let own = (self.base.author_name.clone(), self.base.author_email.clone());
-        if own.1 != "journeyman@localhost" {
-            return own;
-        }
-        let Some(home) = self.runs.inner.parts.settings.home.clone() else { return own };
-        tokio::task::spawn_blocking(move || host_git::identity(&home)).await.ok().flatten().unwrap_or(own)
     }
 }
 
@@ -134,6 +135,16 @@ fn message(goal: &str, words: &str) -> String {
         line.to_owned()
     };
     if words.trim().is_empty() { title } else { format!("{title}\n\n{}", words.trim()) }
+}
+
+/// The repository's own identity, else the user's, else ours.
+async fn author(runs: &Runs, base: &Base) -> (String, String) {
+    let own = (base.author_name.clone(), base.author_email.clone());
+    if own.1 != "journeyman@localhost" {
+        return own;
+    }
+    let Some(home) = runs.inner.parts.settings.home.clone() else { return own };
+    tokio::task::spawn_blocking(move || host_git::identity(&home)).await.ok().flatten().unwrap_or(own)
 }
 
 #[cfg(test)]

@@ -61,10 +61,6 @@ impl Machine {
         self.lock().files.insert(path.to_owned(), bytes.to_vec());
     }
 
-    pub(crate) fn remove(&self, path: &str) {
-        self.lock().files.remove(path);
-    }
-
     /// Makes everything that is there the base of the work.
     pub(crate) fn rebase(&self) {
         let mut inside = self.lock();
