@@ -14,6 +14,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("domain", ""),
     ("runtime", "domain"),
     ("guest", "domain"),
+    ("egress", "domain runtime"),
     ("store", "domain runtime"),
     ("secrets", "domain runtime"),
     ("models", "domain runtime"),

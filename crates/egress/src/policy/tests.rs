@@ -1,0 +1,95 @@
+use super::*;
+
+fn policy(allow: &[&str], deny: &[&str]) -> Policy {
+    let rules = |texts: &[&str]| texts.iter().map(|text| text.parse().expect("a rule")).collect();
+    Policy { allow: rules(allow), deny: rules(deny), ..Policy::default() }
+}
+
+fn code(result: Result<(), Refusal>) -> &'static str {
+    result.map_or_else(|refusal| refusal.code(), |()| "")
+}
+
+#[test]
+fn nothing_is_reached_that_is_not_listed_by_host_and_port() {
+    let some = policy(&["example.com", "*.crates.io:443", "git.example:22,8080", "[2606:4700::1]:443"], &[]);
+    for (host, port, wanted) in [
+        ("example.com", 80, ""),
+        ("EXAMPLE.com.", 443, ""),
+        ("example.com", 8080, "egress_port_not_allowed"),
+        ("www.example.com", 443, "egress_not_allowed"),
+        ("static.crates.io", 443, ""),
+        ("static.crates.io", 80, "egress_port_not_allowed"),
+        ("crates.io", 443, "egress_not_allowed"),
+        ("git.example", 22, ""),
+        ("git.example", 443, "egress_port_not_allowed"),
+        ("[2606:4700::1]", 443, ""),
+        ("169.254.169.254", 80, "egress_metadata"),
+    ] {
+        assert_eq!(code(some.check(&host.parse().expect("a host"), port)), wanted, "{host}:{port}");
+    }
+    assert_eq!(
+        code(Policy::default().check(&"example.com".parse().expect("a host"), 443)),
+        "egress_not_allowed"
+    );
+}
+
+#[test]
+fn a_denial_goes_over_every_permission() {
+    let some = policy(&["*"], &["evil.example", "*.x.example:443"]);
+    for (host, port, wanted) in [
+        ("good.example", 443, ""),
+        ("evil.example", 80, "egress_denied"),
+        ("evil.example", 9999, "egress_denied"),
+        ("a.x.example", 443, "egress_denied"),
+        ("a.x.example", 80, ""),
+    ] {
+        assert_eq!(code(some.check(&host.parse().expect("a host"), port)), wanted, "{host}:{port}");
+    }
+}
+
+#[test]
+fn an_administrator_opens_a_range_to_named_hosts_and_never_metadata() {
+    let rule = |host: &str, range: &str| {
+        PrivateRule::new(host.parse().expect("a host"), range.parse().expect("a range"))
+    };
+    let private = vec![
+        rule("git.corp.example", "10.1.0.0/16").expect("a rule"),
+        rule("all.example", "0.0.0.0/0").expect("a rule"),
+        rule("all.example", "::/0").expect("a rule"),
+    ];
+    let some = Policy { private, ..policy(&["*"], &[]) };
+    for (host, address, wanted) in [
+        ("git.corp.example", "10.1.2.3", ""),
+        ("git.corp.example", "10.2.2.3", "egress_address_not_public"),
+        ("other.example", "10.1.2.3", "egress_address_not_public"),
+        ("other.example", "1.1.1.1", ""),
+        ("all.example", "127.0.0.1", ""),
+        ("all.example", "169.254.169.254", "egress_metadata"),
+        ("all.example", "fd00:ec2::254", "egress_metadata"),
+        ("all.example", "::ffff:10.0.0.1", "egress_address_not_public"),
+        ("all.example", "224.0.0.1", "egress_address_not_public"),
+    ] {
+        let host = host.parse().expect("a host");
+        assert_eq!(
+            code(some.check_address(&host, address.parse().expect("an address"))),
+            wanted,
+            "{address}"
+        );
+    }
+    assert!(rule("*", "10.0.0.0/8").is_err());
+}
+
+#[test]
+fn rules_read_as_they_are_written() {
+    for text in
+        ["example.com", "*.example.com:443", "example.com:443,8443", "*", "[2606:4700::1]:443", "9.9.9.9"]
+    {
+        let rule: Rule = text.parse().expect("a rule");
+        assert_eq!(rule.to_string(), text);
+        let json = serde_json::to_string(&rule).expect("json");
+        assert_eq!(serde_json::from_str::<Rule>(&json).expect("a rule"), rule);
+    }
+    for wrong in ["", ":443", "a:", "a:0", "a:65536", "a:x", "a:443,", "http://a", "a/b", "[::1", "a:1:2"] {
+        assert!(wrong.parse::<Rule>().is_err(), "{wrong}");
+    }
+}
