@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use domain::OrgId;
+use nix::sys::time::TimeValLike;
 use runtime::{Ambient, Supervisor};
-use store::{BlobsConfig, DatabaseConfig, Range, Store, StoreConfig, StoreError};
+use store::{BlobsConfig, Claim, DatabaseConfig, NewEvent, QueueItem, Range, Store, StoreConfig, StoreError};
 
 const ORG: OrgId = OrgId::from_uuid(uuid::Uuid::from_u128(1));
 const WRITERS: i64 = 50;
@@ -29,6 +30,9 @@ async fn main() -> Result<(), StoreError> {
     let lone = lone.await.map_err(|error| StoreError::internal("write", error))??;
     report("lone append, median and 95th of 1000", &lone);
     report("fsync alone, median and 95th of 200", &syncs(&place, &store));
+
+    rounds(&store, 1, 1000).await?;
+    rounds(&store, WRITERS, 100).await?;
 
     let start = clock.elapsed();
     let mut tasks = tokio::task::JoinSet::new();
@@ -83,6 +87,82 @@ async fn append(store: &Store, stream: &str) -> Result<i64, StoreError> {
     store
         .write(move |tx| Box::pin(async move { tx.append(ORG, &stream, 1, "tool.started", BODY).await }))
         .await
+}
+
+/// Rounds of an agent: two writes each, as a run's journal makes them. Tells the time and the CPU of one.
+async fn rounds(store: &Store, writers: i64, count: i64) -> Result<(), StoreError> {
+    let mut claims = Vec::new();
+    let name = store.ambient().uuid();
+    for writer in 0..writers {
+        let item = QueueItem {
+            topic: format!("speed {name}"),
+            key: format!("run/{writer}"),
+            priority: 0,
+            run_at_ms: 0,
+            payload: String::new(),
+        };
+        let topic = item.topic.clone();
+        store.write(move |tx| Box::pin(async move { tx.enqueue(ORG, &item, 0).await })).await?;
+        let claimed = store.claim(&topic, "speed", 10_000_000, u32::MAX).await?;
+        claims.push(claimed.ok_or(StoreError::NotFound { what: "the item" })?);
+    }
+    let clock = store.ambient().clock.clone();
+    let (start, used) = (clock.elapsed(), cpu());
+    let mut tasks = tokio::task::JoinSet::new();
+    for claim in claims {
+        let store = store.clone();
+        tasks.spawn(async move {
+            let clock = store.ambient().clock.clone();
+            let mut times = Vec::new();
+            for _ in 0..count {
+                let start = clock.elapsed();
+                step(&store, &claim, 3).await?;
+                step(&store, &claim, 3).await?;
+                times.push(clock.elapsed() - start);
+            }
+            Ok::<_, StoreError>(times)
+        });
+    }
+    let mut times = Vec::new();
+    while let Some(done) = tasks.join_next().await {
+        times.extend(done.map_err(|error| StoreError::internal("write", error))??);
+    }
+    let (wall, used) = (clock.elapsed() - start, cpu().saturating_sub(used));
+    let each = |whole: Duration| whole / u32::try_from(writers * count).unwrap_or(1);
+    report(&format!("{writers} at once: a round of two writes of three events, median and 95th"), &times);
+    say(&format!("  a round of all: {:?} of the clock, {:?} of the CPU", each(wall), each(used)));
+    Ok(())
+}
+
+/// One write of a run's journal: the claim, the events, the run's row.
+async fn step(store: &Store, claim: &Claim, count: usize) -> Result<i64, StoreError> {
+    let claim = claim.clone();
+    let event = NewEvent { at_ms: 1, kind: "tool.started".to_owned(), body: BODY.to_owned() };
+    store
+        .write(move |tx| {
+            Box::pin(async move {
+                tx.claim_check(&claim).await?;
+                let last = tx.append_many(ORG, &claim.key, &vec![event; count]).await?;
+                let row = [(&claim.key).into(), format!("{last} {BODY}{BODY}{BODY}{BODY}").into()];
+                tx.execute(
+                    "insert into meta (name, value) values ($1, $2)
+                     on conflict (name) do update set value = excluded.value",
+                    &row,
+                )
+                .await?;
+                Ok(last)
+            })
+        })
+        .await
+}
+
+/// What this process has used of the CPU.
+fn cpu() -> Duration {
+    let Ok(used) = nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_SELF) else {
+        return Duration::ZERO;
+    };
+    let parts = [used.user_time(), used.system_time()];
+    parts.iter().map(|time| Duration::from_micros(u64::try_from(time.num_microseconds()).unwrap_or(0))).sum()
 }
 
 async fn burst(store: &Store, stream: String) -> Result<(), StoreError> {

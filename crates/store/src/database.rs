@@ -1,13 +1,13 @@
 //! The one `match` over the two databases.
 
 use futures_util::future::BoxFuture;
-use sqlx::SqlSafeStr;
 
 use crate::dialect::Sql;
 use crate::error::{StoreError, from_sqlx};
 use crate::postgres::Postgres;
 use crate::row::Row;
 use crate::sqlite::Sqlite;
+use crate::sqlite::connection::Want;
 use crate::tx::Tx;
 use crate::value::Value;
 
@@ -33,11 +33,7 @@ impl Database {
 
     pub(crate) async fn fetch_all(&self, sql: Sql, args: &[Value]) -> Result<Vec<Row>, StoreError> {
         match self {
-            Self::Sqlite(sqlite) => {
-                let rows = sqlite_query(sql.sqlite, args).fetch_all(&sqlite.readers).await;
-                rows.map(|rows| rows.into_iter().map(Row::Sqlite).collect())
-                    .map_err(|error| from_sqlx(sql.sqlite, error))
-            }
+            Self::Sqlite(sqlite) => sqlite.readers.fetch(sql.sqlite, args, Want::All).await,
             Self::Postgres(postgres) => {
                 let mut failed = 0;
                 loop {
@@ -53,8 +49,7 @@ impl Database {
     pub(crate) async fn fetch_optional(&self, sql: Sql, args: &[Value]) -> Result<Option<Row>, StoreError> {
         match self {
             Self::Sqlite(sqlite) => {
-                let row = sqlite_query(sql.sqlite, args).fetch_optional(&sqlite.readers).await;
-                row.map(|row| row.map(Row::Sqlite)).map_err(|error| from_sqlx(sql.sqlite, error))
+                Ok(sqlite.readers.fetch(sql.sqlite, args, Want::First).await?.into_iter().next())
             }
             Self::Postgres(postgres) => {
                 let mut failed = 0;
@@ -69,17 +64,7 @@ impl Database {
     }
 }
 
-type SqliteQuery = sqlx::query::Query<'static, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
 type PostgresQuery = sqlx::query::Query<'static, sqlx::Postgres, sqlx::postgres::PgArguments>;
-
-/// A prepared statement with its arguments, for SQLite.
-pub(crate) fn sqlite_query(sql: impl SqlSafeStr, args: &[Value]) -> SqliteQuery {
-    args.iter().fold(sqlx::query(sql), |query, value| match value {
-        Value::Int(value) => query.bind(*value),
-        Value::Text(value) => query.bind(value.clone()),
-        Value::Bytes(value) => query.bind(value.clone()),
-    })
-}
 
 /// A prepared statement with its arguments, for Postgres.
 pub(crate) fn postgres_query(sql: Sql, args: &[Value]) -> PostgresQuery {

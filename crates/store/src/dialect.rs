@@ -16,22 +16,38 @@ impl From<&'static str> for Sql {
     }
 }
 
-/// Takes the next seq of a stream and writes the event, in one round trip.
-/// `$1` org, `$2` stream, `$3` time, `$4` kind, `$5` body; gives the seq.
-pub(crate) const APPEND: Sql = Sql {
-    sqlite: "insert into streams (org_id, stream, next_seq) values ($1, $2, 2)
-        on conflict (org_id, stream) do update set next_seq = next_seq + 1;
+/// Moves the head of a stream on. `$1` org, `$2` stream, `$3` by how many events; gives the seq of the first. For
+/// SQLite, where statements cost no journey: [`APPEND_EVENT`] follows for each event.
+pub(crate) const APPEND_HEAD: &str = "insert into streams (org_id, stream, next_seq) values ($1, $2, 1 + $3)
+    on conflict (org_id, stream) do update set next_seq = next_seq + $3
+    returning next_seq - $3";
+
+/// Writes an event below the head. `$1` org, `$2` stream, `$3` seq, `$4` time, `$5` kind, `$6` body.
+pub(crate) const APPEND_EVENT: &str =
+    "insert into events (org_id, stream, seq, at_ms, kind, body) values ($1, $2, $3, $4, $5, $6)";
+
+/// Both for one event in one journey, for Postgres. `$1` org, `$2` stream, `$3` time, `$4` kind, `$5` body; gives
+/// the seq.
+pub(crate) const APPEND: &str = "with head as (
+        insert into streams as s (org_id, stream, next_seq) values ($1, $2, 2)
+        on conflict (org_id, stream) do update set next_seq = s.next_seq + 1
+        returning s.next_seq - 1 as seq)
+    insert into events (org_id, stream, seq, at_ms, kind, body)
+    select $1, $2, head.seq, $3, $4, $5 from head
+    returning seq";
+
+/// Both for any number of events in one journey, for Postgres. `$1` org, `$2` stream, `$3` how many, `$4` the
+/// events as JSON, each `[time, kind, body]`; gives the seq of the last.
+pub(crate) const APPEND_MANY: &str = "with head as (
+        insert into streams as s (org_id, stream, next_seq) values ($1, $2, 1 + $3)
+        on conflict (org_id, stream) do update set next_seq = s.next_seq + $3
+        returning s.next_seq - $3 as first),
+    written as (
         insert into events (org_id, stream, seq, at_ms, kind, body)
-        select org_id, stream, next_seq - 1, $3, $4, $5 from streams where org_id = $1 and stream = $2
-        returning seq",
-    postgres: "with head as (
-            insert into streams as s (org_id, stream, next_seq) values ($1, $2, 2)
-            on conflict (org_id, stream) do update set next_seq = s.next_seq + 1
-            returning s.next_seq - 1 as seq)
-        insert into events (org_id, stream, seq, at_ms, kind, body)
-        select $1, $2, head.seq, $3, $4, $5 from head
-        returning seq",
-};
+        select $1, $2, head.first + given.n - 1, cast(given.event->>0 as bigint), given.event->>1, given.event->>2
+        from head, json_array_elements(cast($4 as json)) with ordinality as given (event, n)
+        returning seq)
+    select max(seq) from written";
 
 /// Claims the next item of a topic. `$1` topic, `$2` now, `$3` most claims per org, `$4` holder,
 /// `$5` end of the claim; gives org, key, payload, attempts, fence.

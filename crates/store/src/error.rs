@@ -65,11 +65,6 @@ impl StoreError {
     ) -> Self {
         Self::Internal { doing, source: Arc::from(source.into()) }
     }
-
-    /// Whether the whole transaction is gone with this error, and not only its last statement.
-    pub(crate) fn ends_transaction(&self) -> bool {
-        matches!(self, Self::DiskFull | Self::DiskBroken | Self::Locked | Self::Unavailable)
-    }
 }
 
 /// The class of an error code that both databases give.
@@ -111,12 +106,7 @@ fn postgres_code(code: &str) -> Code {
 }
 
 fn code_of(error: &dyn sqlx::error::DatabaseError) -> Code {
-    let Some(code) = error.code() else { return Code::Other };
-    if error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() {
-        code.parse().map_or(Code::Other, sqlite_code)
-    } else {
-        postgres_code(&code)
-    }
+    error.code().map_or(Code::Other, |code| postgres_code(&code))
 }
 
 /// Whether the same transaction may succeed when it is run again.
@@ -124,18 +114,19 @@ pub(crate) fn is_serialization(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Database(inner) if matches!(code_of(inner.as_ref()), Code::Serialization))
 }
 
-/// What a database error means for a caller.
+/// What an error of SQLite means for a caller.
+pub(crate) fn from_sqlite(doing: &'static str, error: rusqlite::Error) -> StoreError {
+    let code = error.sqlite_error().map_or(Code::Other, |inner| sqlite_code(inner.extended_code));
+    from_code(doing, &code, error)
+}
+
+/// What an error of Postgres or of the way to it means for a caller.
 pub(crate) fn from_sqlx(doing: &'static str, error: sqlx::Error) -> StoreError {
     match &error {
-        sqlx::Error::Database(inner) => match code_of(inner.as_ref()) {
-            Code::Full => StoreError::DiskFull,
-            Code::Broken => StoreError::DiskBroken,
-            Code::Busy => StoreError::Locked,
-            Code::Taken => StoreError::Conflict { what: "a row with this key" },
-            Code::Serialization => StoreError::Conflict { what: "the same rows" },
-            Code::Gone => StoreError::Unavailable,
-            Code::Other => StoreError::internal(doing, error),
-        },
+        sqlx::Error::Database(inner) => {
+            let code = code_of(inner.as_ref());
+            from_code(doing, &code, error)
+        }
         sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed
@@ -145,5 +136,21 @@ pub(crate) fn from_sqlx(doing: &'static str, error: sqlx::Error) -> StoreError {
         }
         sqlx::Error::RowNotFound => StoreError::NotFound { what: "the row" },
         _ => StoreError::internal(doing, error),
+    }
+}
+
+fn from_code(
+    doing: &'static str,
+    code: &Code,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> StoreError {
+    match code {
+        Code::Full => StoreError::DiskFull,
+        Code::Broken => StoreError::DiskBroken,
+        Code::Busy => StoreError::Locked,
+        Code::Taken => StoreError::Conflict { what: "a row with this key" },
+        Code::Serialization => StoreError::Conflict { what: "the same rows" },
+        Code::Gone => StoreError::Unavailable,
+        Code::Other => StoreError::internal(doing, error),
     }
 }

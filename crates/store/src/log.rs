@@ -3,11 +3,12 @@
 use domain::OrgId;
 use domain::event::Envelope;
 
-use crate::dialect::APPEND;
+use crate::dialect::{APPEND, APPEND_EVENT, APPEND_HEAD, APPEND_MANY};
 use crate::error::StoreError;
 use crate::row::Row;
 use crate::store::Store;
 use crate::tx::Tx;
+use crate::value::Value;
 use crate::wakeups::stream_topic;
 
 /// One event that shall be written.
@@ -68,8 +69,15 @@ impl Tx {
         kind: &str,
         body: &str,
     ) -> Result<i64, StoreError> {
-        let args = [org.into(), stream.into(), at_ms.into(), kind.into(), body.into()];
-        let seq = self.fetch_one(APPEND, &args, |row| row.int(0)).await?;
+        let seq = if self.is_local() {
+            let seq = self.move_head(org, stream, 1).await?;
+            let args = [org.into(), stream.into(), seq.into(), at_ms.into(), kind.into(), body.into()];
+            self.execute(APPEND_EVENT, &args).await?;
+            seq
+        } else {
+            let args = [org.into(), stream.into(), at_ms.into(), kind.into(), body.into()];
+            self.fetch_one(APPEND, &args, |row| row.int(0)).await?
+        };
         self.wake(stream_topic(org, stream));
         Ok(seq)
     }
@@ -86,14 +94,60 @@ impl Tx {
         stream: &str,
         events: &[NewEvent],
     ) -> Result<i64, StoreError> {
-        let mut last = None;
-        for event in events {
-            last = Some(self.append(org, stream, event.at_ms, &event.kind, &event.body).await?);
+        let last = match events {
+            [] => return self.head(org, stream).await,
+            [event] => return self.append(org, stream, event.at_ms, &event.kind, &event.body).await,
+            events if self.is_local() => self.append_each(org, stream, events).await?,
+            events => self.append_together(org, stream, events).await?,
+        };
+        self.wake(stream_topic(org, stream));
+        Ok(last)
+    }
+
+    async fn append_each(
+        &mut self,
+        org: OrgId,
+        stream: &str,
+        events: &[NewEvent],
+    ) -> Result<i64, StoreError> {
+        let first = self.move_head(org, stream, count(events)?).await?;
+        let mut args = [
+            org.into(),
+            stream.into(),
+            Value::Int(None),
+            Value::Int(None),
+            Value::Text(None),
+            Value::Text(None),
+        ];
+        let mut last = first;
+        for (seq, event) in (first..).zip(events) {
+            args[2] = seq.into();
+            args[3] = event.at_ms.into();
+            args[4] = (&event.kind).into();
+            args[5] = (&event.body).into();
+            self.execute(APPEND_EVENT, &args).await?;
+            last = seq;
         }
-        match last {
-            Some(last) => Ok(last),
-            None => self.head(org, stream).await,
-        }
+        Ok(last)
+    }
+
+    async fn append_together(
+        &mut self,
+        org: OrgId,
+        stream: &str,
+        events: &[NewEvent],
+    ) -> Result<i64, StoreError> {
+        let given: Vec<_> = events.iter().map(|event| (event.at_ms, &event.kind, &event.body)).collect();
+        let given =
+            serde_json::to_string(&given).map_err(|error| StoreError::internal("write events", error))?;
+        let args = [org.into(), stream.into(), count(events)?.into(), given.into()];
+        self.fetch_one(APPEND_MANY, &args, |row| row.int(0)).await
+    }
+
+    /// Makes room for `count` events; returns the seq of the first.
+    async fn move_head(&mut self, org: OrgId, stream: &str, count: i64) -> Result<i64, StoreError> {
+        let args = [org.into(), stream.into(), count.into()];
+        self.fetch_one(APPEND_HEAD, &args, |row| row.int(0)).await
     }
 
     /// The seq of a stream's last event; 0 when it has none.
@@ -118,6 +172,10 @@ impl Tx {
         self.wake(stream_topic(org, stream));
         Ok(())
     }
+}
+
+fn count(events: &[NewEvent]) -> Result<i64, StoreError> {
+    i64::try_from(events.len()).map_err(|error| StoreError::internal("count events", error))
 }
 
 const HEAD: &str = "select next_seq - 1 from streams where org_id = $1 and stream = $2";

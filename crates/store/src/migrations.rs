@@ -46,11 +46,11 @@ pub fn migrations() -> &'static [Twin] {
     TWINS
 }
 
-/// What brings a database up to date.
-pub(crate) fn migrator(text: fn(&Twin) -> &'static str) -> Migrator {
+/// What brings a Postgres database up to date. `sqlite/migrate.rs` is its like for SQLite.
+pub(crate) fn postgres_migrator() -> Migrator {
     let steps = TWINS.iter().map(|twin| {
         let name = Cow::Borrowed(twin.name);
-        Migration::new(twin.number, name, MigrationType::Simple, text(twin).into_sql_str(), false)
+        Migration::new(twin.number, name, MigrationType::Simple, twin.postgres.into_sql_str(), false)
     });
     Migrator::with_migrations(steps.collect())
 }

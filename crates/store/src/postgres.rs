@@ -17,7 +17,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::sync::{Mutex, oneshot};
 
 use crate::error::{StoreError, from_sqlx, is_serialization};
-use crate::migrations::migrator;
+use crate::migrations::postgres_migrator;
 use crate::tx::{Connection, Tx};
 use crate::wakeups::Wakeups;
 use notify::Notifier;
@@ -72,7 +72,7 @@ impl Postgres {
             .connect_with(options)
             .await
             .map_err(|error| from_sqlx(doing, error))?;
-        migrator(|twin| twin.postgres).run(&pool).await.map_err(|error| match error {
+        postgres_migrator().run(&pool).await.map_err(|error| match error {
             sqlx::migrate::MigrateError::Execute(error) => from_sqlx(doing, error),
             error => StoreError::internal("bring the tables up to date", error),
         })?;

@@ -10,20 +10,22 @@ const DOING: &str = "read a column";
 pub enum Row {
     /// From SQLite.
     #[doc(hidden)]
-    Sqlite(sqlx::sqlite::SqliteRow),
+    Sqlite(Vec<Cell>),
     /// From Postgres.
     #[doc(hidden)]
     Postgres(sqlx::postgres::PgRow),
 }
 
-macro_rules! get {
-    ($row:expr, $index:expr, $type:ty) => {
-        match $row {
-            Row::Sqlite(row) => row.try_get::<$type, _>($index),
-            Row::Postgres(row) => row.try_get::<$type, _>($index),
-        }
-        .map_err(|error| from_sqlx(DOING, error))
-    };
+/// One value of SQLite's, copied out of the database.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum Cell {
+    Null,
+    Int(i64),
+    /// Nobody reads one; it is here to be told from the others.
+    Real,
+    Text(Box<str>),
+    Bytes(Box<[u8]>),
 }
 
 impl Row {
@@ -33,7 +35,7 @@ impl Row {
     ///
     /// Where the column is null or not a text.
     pub fn text(&self, index: usize) -> Result<String, StoreError> {
-        get!(self, index, String)
+        self.str(index).map(str::to_owned)
     }
 
     /// A text, borrowed.
@@ -42,7 +44,7 @@ impl Row {
     ///
     /// Where the column is null or not a text.
     pub fn str(&self, index: usize) -> Result<&str, StoreError> {
-        get!(self, index, &str)
+        self.opt_str(index)?.ok_or_else(|| StoreError::internal(DOING, "a text is null"))
     }
 
     /// A text that may be null.
@@ -51,7 +53,18 @@ impl Row {
     ///
     /// Where the column is not a text.
     pub fn opt_text(&self, index: usize) -> Result<Option<String>, StoreError> {
-        get!(self, index, Option<String>)
+        Ok(self.opt_str(index)?.map(str::to_owned))
+    }
+
+    fn opt_str(&self, index: usize) -> Result<Option<&str>, StoreError> {
+        match self {
+            Self::Sqlite(cells) => match cells.get(index) {
+                Some(Cell::Text(text)) => Ok(Some(text)),
+                Some(Cell::Null) => Ok(None),
+                other => Err(another_kind(index, "a text", other)),
+            },
+            Self::Postgres(row) => row.try_get(index).map_err(|error| from_sqlx(DOING, error)),
+        }
     }
 
     /// An integer.
@@ -70,10 +83,13 @@ impl Row {
     /// Where the column is not an integer.
     pub fn opt_int(&self, index: usize) -> Result<Option<i64>, StoreError> {
         match self {
-            Self::Sqlite(row) => row.try_get::<Option<i64>, _>(index),
-            Self::Postgres(row) => postgres_int(row, index),
+            Self::Sqlite(cells) => match cells.get(index) {
+                Some(Cell::Int(value)) => Ok(Some(*value)),
+                Some(Cell::Null) => Ok(None),
+                other => Err(another_kind(index, "an integer", other)),
+            },
+            Self::Postgres(row) => postgres_int(row, index).map_err(|error| from_sqlx(DOING, error)),
         }
-        .map_err(|error| from_sqlx(DOING, error))
     }
 
     /// A truth value kept as 0 or 1.
@@ -91,7 +107,13 @@ impl Row {
     ///
     /// Where the column is null or not bytes.
     pub fn bytes(&self, index: usize) -> Result<Vec<u8>, StoreError> {
-        get!(self, index, Vec<u8>)
+        match self {
+            Self::Sqlite(cells) => match cells.get(index) {
+                Some(Cell::Bytes(bytes)) => Ok(bytes.to_vec()),
+                other => Err(another_kind(index, "bytes", other)),
+            },
+            Self::Postgres(row) => row.try_get(index).map_err(|error| from_sqlx(DOING, error)),
+        }
     }
 
     /// A text read as an id or another type with a text form.
@@ -117,7 +139,7 @@ impl Row {
         T: std::str::FromStr,
         T::Err: std::error::Error + Send + Sync + 'static,
     {
-        let Some(text) = self.opt_text(index)? else { return Ok(None) };
+        let Some(text) = self.opt_str(index)? else { return Ok(None) };
         text.parse().map(Some).map_err(|error: T::Err| StoreError::internal(DOING, error))
     }
 
@@ -129,6 +151,18 @@ impl Row {
     pub fn json<T: serde::de::DeserializeOwned>(&self, index: usize) -> Result<T, StoreError> {
         serde_json::from_str(self.str(index)?).map_err(|error| StoreError::internal(DOING, error))
     }
+}
+
+fn another_kind(index: usize, wanted: &str, found: Option<&Cell>) -> StoreError {
+    let found = match found {
+        None => "not there",
+        Some(Cell::Null) => "null",
+        Some(Cell::Int(_)) => "an integer",
+        Some(Cell::Real) => "a fraction",
+        Some(Cell::Text(_)) => "a text",
+        Some(Cell::Bytes(_)) => "bytes",
+    };
+    StoreError::internal(DOING, format!("column {index} is {found} and not {wanted}"))
 }
 
 /// Literals are `int4` and comparisons `bool` on Postgres; SQLite has one integer for all.

@@ -1,12 +1,12 @@
 //! A transaction that is under way.
 
-use futures_util::TryStreamExt;
-use sqlx::{AssertSqlSafe, Either, Executor, SqlSafeStr, SqlStr};
+use tokio::time::Instant;
 
-use crate::database::{postgres_query, sqlite_query};
+use crate::database::postgres_query;
 use crate::dialect::Sql;
-use crate::error::{StoreError, from_sqlx, is_serialization};
+use crate::error::{StoreError, from_sqlite, from_sqlx, is_serialization};
 use crate::row::Row;
+use crate::sqlite::connection::{self, Want};
 use crate::value::Value;
 
 /// A transaction. Everything done through it becomes durable together, or not at all.
@@ -20,13 +20,14 @@ pub struct Tx {
     /// The first error of a statement. It ends the change, whatever the closure does then: Postgres takes no
     /// further statement, and SQLite shall not differ.
     pub(crate) failed: Option<StoreError>,
-    /// What SQLite still has to be told before the next statement; it goes along with that, since each trip to
-    /// the database's thread costs as much as a statement.
+    /// What SQLite still has to be told before the next statement: a change that runs none costs nothing.
     pub(crate) before: Before,
     /// Whether a statement was run since this was last set to false.
     pub(crate) touched: bool,
     /// Whether it lost against another transaction and may be run again.
     pub(crate) again: bool,
+    /// When SQLite takes no further statement of this change.
+    pub(crate) until: Option<Instant>,
 }
 
 /// What begins a change on SQLite.
@@ -39,20 +40,26 @@ pub(crate) enum Before {
 }
 
 impl Before {
-    fn text(self) -> &'static str {
+    fn statements(self) -> &'static [&'static str] {
         match self {
-            Self::Nothing => "",
-            Self::Begin => "begin immediate; ",
-            Self::Savepoint => "savepoint change; ",
-            Self::NextSavepoint => "release change; savepoint change; ",
+            Self::Nothing => &[],
+            Self::Begin => &["begin immediate"],
+            Self::Savepoint => &["savepoint change"],
+            Self::NextSavepoint => &["release change", "savepoint change"],
         }
     }
 }
 
 /// What a transaction speaks to.
 pub(crate) enum Connection {
-    Sqlite(sqlx::SqliteConnection),
+    Sqlite(rusqlite::Connection),
     Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
+}
+
+/// An error of a driver.
+enum Refused {
+    Sqlite(rusqlite::Error),
+    Postgres(sqlx::Error),
 }
 
 impl Tx {
@@ -64,6 +71,7 @@ impl Tx {
             before: Before::Nothing,
             touched: false,
             again: false,
+            until: None,
         }
     }
 
@@ -74,24 +82,16 @@ impl Tx {
     /// [`StoreError::Conflict`] where a row with the same key is there already, [`StoreError::DiskFull`].
     pub async fn execute(&mut self, sql: impl Into<Sql>, args: &[Value]) -> Result<u64, StoreError> {
         let sql = sql.into();
-        let text = self.start(sql)?;
+        self.start()?;
         let done = match &mut self.connection {
             Connection::Sqlite(connection) => {
-                // The changes of the last statement; what goes before it would repeat older ones.
-                let mut steps = connection.fetch_many(sqlite_query(text, args));
-                let mut changes = 0;
-                loop {
-                    match steps.try_next().await {
-                        Ok(Some(Either::Left(done))) => changes = done.rows_affected(),
-                        Ok(Some(Either::Right(_))) => {}
-                        Ok(None) => break Ok(changes),
-                        Err(error) => break Err(error),
-                    }
-                }
+                connection::execute(connection, sql.sqlite, args).map_err(Refused::Sqlite)
             }
-            Connection::Postgres(transaction) => {
-                postgres_query(sql, args).execute(&mut **transaction).await.map(|done| done.rows_affected())
-            }
+            Connection::Postgres(transaction) => postgres_query(sql, args)
+                .execute(&mut **transaction)
+                .await
+                .map(|done| done.rows_affected())
+                .map_err(Refused::Postgres),
         };
         done.map_err(|error| self.note(sql, error))
     }
@@ -108,16 +108,16 @@ impl Tx {
         read: impl FnMut(&Row) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
         let sql = sql.into();
-        let text = self.start(sql)?;
-        let rows: Result<Vec<Row>, _> = match &mut self.connection {
-            Connection::Sqlite(connection) => sqlite_query(text, args)
-                .fetch_all(connection)
-                .await
-                .map(|rows| rows.into_iter().map(Row::Sqlite).collect()),
+        self.start()?;
+        let rows = match &mut self.connection {
+            Connection::Sqlite(connection) => {
+                connection::fetch(connection, sql.sqlite, args, Want::All).map_err(Refused::Sqlite)
+            }
             Connection::Postgres(transaction) => postgres_query(sql, args)
                 .fetch_all(&mut **transaction)
                 .await
-                .map(|rows| rows.into_iter().map(Row::Postgres).collect()),
+                .map(|rows| rows.into_iter().map(Row::Postgres).collect())
+                .map_err(Refused::Postgres),
         };
         let rows = rows.map_err(|error| self.note(sql, error))?;
         rows.iter().map(read).collect()
@@ -135,15 +135,16 @@ impl Tx {
         read: impl FnOnce(&Row) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
         let sql = sql.into();
-        let text = self.start(sql)?;
+        self.start()?;
         let row = match &mut self.connection {
-            Connection::Sqlite(connection) => {
-                sqlite_query(text, args).fetch_optional(connection).await.map(|row| row.map(Row::Sqlite))
-            }
+            Connection::Sqlite(connection) => connection::fetch(connection, sql.sqlite, args, Want::First)
+                .map(|mut rows| rows.pop())
+                .map_err(Refused::Sqlite),
             Connection::Postgres(transaction) => postgres_query(sql, args)
                 .fetch_optional(&mut **transaction)
                 .await
-                .map(|row| row.map(Row::Postgres)),
+                .map(|row| row.map(Row::Postgres))
+                .map_err(Refused::Postgres),
         };
         let row = row.map_err(|error| self.note(sql, error))?;
         row.as_ref().map(read).transpose()
@@ -171,32 +172,42 @@ impl Tx {
         }
     }
 
-    /// The text that SQLite is given for a statement.
-    fn start(&mut self, sql: Sql) -> Result<SqlStr, StoreError> {
+    /// Whether this is SQLite, where a statement costs no journey.
+    pub(crate) fn is_local(&self) -> bool {
+        matches!(self.connection, Connection::Sqlite(_))
+    }
+
+    /// Before each statement: refuses it when the change has failed or is out of time, and begins on SQLite.
+    fn start(&mut self) -> Result<(), StoreError> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
+        if self.until.is_some_and(|until| Instant::now() >= until) {
+            return Err(self.failed.insert(StoreError::TimedOut).clone());
+        }
         self.touched = true;
-        match std::mem::replace(&mut self.before, Before::Nothing) {
-            Before::Nothing => Ok(sql.sqlite.into_sql_str()),
-            before => {
-                let text = [before.text(), sql.sqlite].concat();
-                // Both parts are our own constants.
-                Ok(AssertSqlSafe(text).into_sql_str())
+        let before = std::mem::replace(&mut self.before, Before::Nothing);
+        for statement in before.statements() {
+            if let Connection::Sqlite(connection) = &self.connection
+                && let Err(error) = connection::execute(connection, statement, &[])
+            {
+                return Err(self.note((*statement).into(), Refused::Sqlite(error)));
             }
         }
+        Ok(())
     }
 
-    fn note(&mut self, sql: Sql, error: sqlx::Error) -> StoreError {
-        self.again |= is_serialization(&error);
-        let doing = match self.connection {
-            Connection::Sqlite(_) => sql.sqlite,
-            Connection::Postgres(_) => sql.postgres,
+    fn note(&mut self, sql: Sql, error: Refused) -> StoreError {
+        let error = match error {
+            Refused::Sqlite(error) => from_sqlite(sql.sqlite, error),
+            Refused::Postgres(error) => {
+                self.again |= is_serialization(&error);
+                let error = from_sqlx(sql.postgres, error);
+                // A transaction whose connection is gone is gone as a whole.
+                self.again |= matches!(error, StoreError::Unavailable);
+                error
+            }
         };
-        let error = from_sqlx(doing, error);
-        // A transaction whose connection is gone is gone as a whole.
-        let lost = matches!(error, StoreError::Unavailable);
-        self.again |= lost && matches!(self.connection, Connection::Postgres(_));
         self.failed.get_or_insert(error.clone());
         error
     }

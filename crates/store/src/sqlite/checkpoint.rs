@@ -1,13 +1,11 @@
 //! Moves the write-ahead log into the database file, beside the writes and not in their way.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
-use runtime::{CancellationToken, Supervisor};
-use sqlx::SqliteConnection;
-use tokio::sync::{Notify, oneshot};
+use rusqlite::Connection;
 
 /// Commits between two checkpoints. A commit of one event writes about three pages, so that the log starts
 /// again from its beginning while it is still within [`ROOM_BYTES`].
@@ -20,6 +18,9 @@ const ROOM_BYTES: u64 = 1 << 20;
 /// A log beyond this size is begun anew even if writers wait for it (a moment).
 const LOG_LIMIT_BYTES: u64 = 64 << 20;
 
+/// Between two looks when nothing is written.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+
 /// Makes room in the log. The caller holds the write lock, so that nobody else writes to the file.
 pub(super) fn make_room(path: &Path) -> std::io::Result<()> {
     use std::io::{Seek, SeekFrom, Write};
@@ -30,44 +31,39 @@ pub(super) fn make_room(path: &Path) -> std::io::Result<()> {
     log.write_all(&vec![0; missing])
 }
 
-/// The handle of the task that runs checkpoints.
+/// The handle of the thread that runs checkpoints.
 pub(super) struct Checkpoints {
-    commits: AtomicU32,
-    look: Arc<Notify>,
-    stop: CancellationToken,
-    ended: Option<oneshot::Receiver<()>>,
+    commits: u32,
+    look: SyncSender<()>,
+    thread: JoinHandle<()>,
 }
 
 impl Checkpoints {
+    /// Starts the thread.
+    pub(super) fn start(connection: Connection, path: &Path) -> std::io::Result<Self> {
+        let (look, looks) = sync_channel(1);
+        let log = log_path(path);
+        let run = move || run(&connection, &log, &looks);
+        let thread = std::thread::Builder::new().name("store-checkpoint".to_owned()).spawn(run)?;
+        Ok(Self { commits: 0, look, thread })
+    }
+
     /// A commit was made.
-    pub(super) fn committed(&self) {
-        if self.commits.fetch_add(1, Ordering::Relaxed) % COMMITS == COMMITS - 1 {
-            self.look.notify_one();
+    pub(super) fn committed(&mut self) {
+        self.commits = (self.commits + 1) % COMMITS;
+        if self.commits == 0 {
+            // When it is full the thread will look anyway.
+            let _ = self.look.try_send(());
         }
     }
 
-    /// Moves all of the log into the file and ends the task.
-    pub(super) async fn stop(&mut self) {
-        self.stop.cancel();
-        if let Some(ended) = self.ended.take() {
-            // An error means that the task has ended already.
-            let _ = ended.await;
+    /// Moves all of the log into the file and ends the thread.
+    pub(super) fn stop(self) {
+        drop(self.look);
+        if self.thread.join().is_err() {
+            tracing::error!("the thread that runs checkpoints panicked");
         }
     }
-}
-
-/// Starts the task that runs checkpoints.
-pub(super) fn start(tasks: &Supervisor, connection: SqliteConnection, path: &Path) -> Checkpoints {
-    let look = Arc::new(Notify::new());
-    let stop = CancellationToken::new();
-    let (end, ended) = oneshot::channel();
-    let task = Task { connection, log: log_path(path), look: Arc::clone(&look), stop: stop.clone() };
-    tasks.spawn("store checkpoints", async move {
-        task.run().await;
-        // Nobody waits any more: fine.
-        let _ = end.send(());
-    });
-    Checkpoints { commits: AtomicU32::new(0), look, stop, ended: Some(ended) }
 }
 
 fn log_path(path: &Path) -> PathBuf {
@@ -76,39 +72,20 @@ fn log_path(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-struct Task {
-    connection: SqliteConnection,
-    log: PathBuf,
-    look: Arc<Notify>,
-    stop: CancellationToken,
+fn run(connection: &Connection, log: &Path, looks: &Receiver<()>) {
+    while !matches!(looks.recv_timeout(LOOK_AGAIN), Err(RecvTimeoutError::Disconnected)) {
+        let size = std::fs::metadata(log).map_or(0, |found| found.len());
+        if size > LOG_LIMIT_BYTES {
+            checkpoint(connection, "pragma wal_checkpoint(restart)");
+        } else {
+            checkpoint(connection, "pragma wal_checkpoint(passive)");
+        }
+    }
+    checkpoint(connection, "pragma wal_checkpoint(truncate)");
 }
 
-impl Task {
-    async fn run(mut self) {
-        while self.wait().await {
-            let size = tokio::fs::metadata(&self.log).await.map_or(0, |found| found.len());
-            if size > LOG_LIMIT_BYTES {
-                self.checkpoint("pragma wal_checkpoint(restart)").await;
-            } else {
-                self.checkpoint("pragma wal_checkpoint(passive)").await;
-            }
-        }
-        self.checkpoint("pragma wal_checkpoint(truncate)").await;
-        super::close(self.connection).await;
-    }
-
-    /// Waits for a reason to look; false when the task shall end.
-    async fn wait(&self) -> bool {
-        tokio::select! {
-            () = self.stop.cancelled() => false,
-            () = self.look.notified() => true,
-            () = tokio::time::sleep(Duration::from_secs(30)) => true,
-        }
-    }
-
-    async fn checkpoint(&mut self, statement: &'static str) {
-        if let Err(error) = sqlx::query(statement).execute(&mut self.connection).await {
-            tracing::warn!(error = %error, "the log was not moved into the database file");
-        }
+fn checkpoint(connection: &Connection, statement: &'static str) {
+    if let Err(error) = connection.query_row(statement, [], |_| Ok(())) {
+        tracing::warn!(error = %error, "the log was not moved into the database file");
     }
 }

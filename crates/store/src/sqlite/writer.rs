@@ -1,14 +1,20 @@
-//! The one task that writes. Changes that wait are run together and made durable by one commit.
+//! The one thread that writes. Changes that wait are run together and made durable by one commit.
+//!
+//! A change is a future, and it awaits nothing but its transaction, whose answers are there at once on SQLite: the
+//! thread runs it to its end by itself, without a runtime.
 
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use super::checkpoint::Checkpoints;
-use crate::error::StoreError;
+use crate::error::{StoreError, from_sqlite};
 use crate::tx::{Before, Connection, Tx};
 use crate::wakeups::Wakeups;
 
@@ -104,29 +110,34 @@ struct Batch {
 
 impl Writer {
     pub(super) fn new(
-        tx: Tx,
+        connection: rusqlite::Connection,
         messages: mpsc::Receiver<Message>,
         limit: Duration,
         wakeups: Wakeups,
         checkpoints: Checkpoints,
     ) -> Self {
-        Self { tx, messages, limit, wakeups, checkpoints }
+        Self { tx: Tx::new(Connection::Sqlite(connection)), messages, limit, wakeups, checkpoints }
     }
 
-    /// Serves until it is closed or the last handle is gone.
-    pub(super) async fn run(mut self) {
+    /// Starts the thread. It serves until it is closed or the last handle is gone.
+    pub(super) fn start(self) -> std::io::Result<()> {
+        std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || self.run()).map(|_| ())
+    }
+
+    fn run(mut self) {
+        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
         let mut closed = None;
         while closed.is_none() {
-            match self.messages.recv().await {
-                Some(Message::Write(job)) => closed = self.commit_batch(job).await,
+            match self.messages.blocking_recv() {
+                Some(Message::Write(job)) => closed = self.commit_batch(job, &waker),
                 Some(Message::Close(done)) => closed = Some(done),
                 None => break,
             }
         }
         self.messages.close();
-        self.checkpoints.stop().await;
+        self.checkpoints.stop();
         if let Connection::Sqlite(connection) = self.tx.connection {
-            super::close(connection).await;
+            super::close(connection);
         }
         if let Some(done) = closed {
             // Nobody waits any more: fine.
@@ -135,15 +146,15 @@ impl Writer {
     }
 
     /// Runs `first` and what waits behind it in one transaction.
-    async fn commit_batch(&mut self, first: Box<dyn Job>) -> Option<oneshot::Sender<()>> {
+    fn commit_batch(&mut self, first: Box<dyn Job>, waker: &Waker) -> Option<oneshot::Sender<()>> {
         let mut batch = Batch { kept: Vec::new(), before: Before::Begin, close: None };
         let mut next = Some(first);
         let mut taken = 0;
-        let until = tokio::time::Instant::now() + BATCH_TIME;
+        let until = Instant::now() + BATCH_TIME;
         while let Some(job) = next.take() {
             taken += 1;
-            self.run_in(&mut batch, job).await;
-            if taken == BATCH || tokio::time::Instant::now() >= until {
+            self.run_in(&mut batch, job, waker);
+            if taken == BATCH || Instant::now() >= until {
                 break;
             }
             match self.messages.try_recv() {
@@ -153,7 +164,7 @@ impl Writer {
             }
         }
         let begun = batch.before != Before::Begin;
-        let committed = if begun { self.commit().await } else { Ok(()) };
+        let committed = if begun { self.commit() } else { Ok(()) };
         if committed.is_ok() {
             for topic in self.tx.topics.drain(..) {
                 self.wakeups.fire(&topic);
@@ -167,15 +178,14 @@ impl Writer {
     }
 
     /// Runs one change of a batch. When it fails, its own work goes and that of the others stays.
-    async fn run_in(&mut self, batch: &mut Batch, mut job: Box<dyn Job>) {
+    fn run_in(&mut self, batch: &mut Batch, mut job: Box<dyn Job>, waker: &Waker) {
         let topics = self.tx.topics.len();
         self.tx.before = batch.before;
         self.tx.touched = false;
-        let ended = self.run_job(job.as_mut()).await;
+        let ended = self.run_job(job.as_mut(), waker);
         let touched = std::mem::replace(&mut self.tx.touched, false);
         self.tx.before = Before::Nothing;
         let failed = self.tx.failed.take();
-        let dropped = failed.as_ref().is_some_and(StoreError::ends_transaction);
 
         let Some(error) = why_not_kept(&ended, failed) else {
             batch.kept.push(job);
@@ -191,15 +201,15 @@ impl Writer {
         if !touched {
             job.finish(Err(error));
         } else if batch.before == Before::Begin {
-            self.rollback().await;
+            self.rollback();
             job.finish(Err(error));
-        } else if !dropped && self.tx.execute("rollback to change", &[]).await.is_ok() {
+        } else if self.in_transaction() && self.tell("rollback to change").is_ok() {
             // The savepoint stays and is the next change's.
             batch.before = Before::Nothing;
             job.finish(Err(error));
         } else {
             // The database has dropped the whole transaction: nobody in it is acknowledged.
-            self.rollback().await;
+            self.rollback();
             self.tx.topics.clear();
             batch.before = Before::Begin;
             for job in batch.kept.drain(..).chain([job]) {
@@ -208,20 +218,24 @@ impl Writer {
         }
     }
 
-    async fn run_job(&mut self, job: &mut dyn Job) -> Ended {
-        let run = AssertUnwindSafe(job.run(&mut self.tx)).catch_unwind();
-        match tokio::time::timeout(self.limit, run).await {
-            Ok(Ok(true)) => Ended::Kept,
-            Ok(Ok(false)) => Ended::RolledBack,
-            Ok(Err(_)) => Ended::Panicked,
-            Err(_) => Ended::TimedOut,
+    fn run_job(&mut self, job: &mut dyn Job, waker: &Waker) -> Ended {
+        let until = Instant::now() + self.limit;
+        self.tx.until = Some(until);
+        let tx = &mut self.tx;
+        let run = catch_unwind(AssertUnwindSafe(|| drive(job.run(tx), until, waker)));
+        self.tx.until = None;
+        match run {
+            Ok(Some(true)) => Ended::Kept,
+            Ok(Some(false)) => Ended::RolledBack,
+            Ok(None) => Ended::TimedOut,
+            Err(_) => Ended::Panicked,
         }
     }
 
-    async fn commit(&mut self) -> Result<(), StoreError> {
-        if let Err(error) = self.tx.execute("commit", &[]).await {
+    fn commit(&mut self) -> Result<(), StoreError> {
+        if let Err(error) = self.tell("commit") {
             tracing::warn!(error = %error, "a commit did not succeed");
-            self.rollback().await;
+            self.rollback();
             return Err(error);
         }
         self.checkpoints.committed();
@@ -229,12 +243,50 @@ impl Writer {
     }
 
     /// Ends the transaction, where the database has not done so by itself.
-    async fn rollback(&mut self) {
-        self.tx.failed = None;
-        if let Err(error) = self.tx.execute("rollback", &[]).await {
-            tracing::debug!(error = %error, "the database had rolled back by itself");
+    fn rollback(&mut self) {
+        if self.in_transaction()
+            && let Err(error) = self.tell("rollback")
+        {
+            tracing::warn!(error = %error, "a transaction could not be rolled back");
         }
-        self.tx.failed = None;
+    }
+
+    /// False where the database has dropped the transaction by itself.
+    fn in_transaction(&self) -> bool {
+        matches!(&self.tx.connection, Connection::Sqlite(connection) if !connection.is_autocommit())
+    }
+
+    fn tell(&mut self, statement: &'static str) -> Result<(), StoreError> {
+        let Connection::Sqlite(connection) = &self.tx.connection else { return Ok(()) };
+        match super::connection::execute(connection, statement, &[]) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(from_sqlite(statement, error)),
+        }
+    }
+}
+
+/// Wakes the thread.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Runs a future to its end; `None` where it has not ended in time.
+fn drive<T>(mut future: BoxFuture<'_, T>, until: Instant, waker: &Waker) -> Option<T> {
+    let mut context = Context::from_waker(waker);
+    loop {
+        if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
+            return Some(value);
+        }
+        // It waits for something that is not its transaction.
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return None;
+        }
+        std::thread::park_timeout(left);
     }
 }
 

@@ -68,6 +68,40 @@ async fn a_stream_is_read_from_both_ends() {
 }
 
 #[tokio::test]
+async fn events_written_together_follow_those_before_as_they_were_given() {
+    each(async |store| {
+        let events: Vec<_> =
+            [(7, "a\"b", r#"{"text":"ä \\u0000 \\n \""}"#), (5, "c", "[]"), (6, "d", "null")]
+                .map(|(at_ms, kind, body)| NewEvent { at_ms, kind: kind.to_owned(), body: body.to_owned() })
+                .to_vec();
+        append(&store, "run/z", "1".to_owned()).await?;
+        let given = events.clone();
+        let (last, none, one) = store
+            .write(move |tx| {
+                let given = given.clone();
+                Box::pin(async move {
+                    let last = tx.append_many(ORG, "run/z", &given).await?;
+                    let none = tx.append_many(ORG, "run/z", &[]).await?;
+                    let one = tx.append_many(ORG, "run/z", &given[..1]).await?;
+                    Ok::<_, StoreError>((last, none, one))
+                })
+            })
+            .await?;
+        assert_eq!((last, none, one), (4, 4, 5));
+        let found = store.raw_events(ORG, "run/z", Range::After { seq: 1, limit: 9 }).await?;
+        let seqs: Vec<i64> = found.iter().map(|event| event.seq).collect();
+        assert_eq!(seqs, [2, 3, 4, 5]);
+        let found: Vec<_> = found
+            .into_iter()
+            .map(|event| NewEvent { at_ms: event.at_ms, kind: event.kind, body: event.body })
+            .collect();
+        assert_eq!(found, [events[0].clone(), events[1].clone(), events[2].clone(), events[0].clone()]);
+        Ok::<_, StoreError>(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn streams_of_another_org_or_name_are_apart_and_a_deleted_one_begins_anew() {
     each(async |store| {
         let other = OrgId::from_uuid(uuid::Uuid::from_u128(2));

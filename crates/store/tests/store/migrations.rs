@@ -89,3 +89,73 @@ fn steps_have_twins_with_equal_names_and_rising_numbers_and_every_column_has_a_c
         }
     }
 }
+
+/// The bookkeeping as sqlx wrote it: this text and these sums are in data folders and never change.
+const BOOKS: &str = "CREATE TABLE IF NOT EXISTS _sqlx_migrations (
+    version BIGINT PRIMARY KEY,
+    description TEXT NOT NULL,
+    installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    success BOOLEAN NOT NULL,
+    checksum BLOB NOT NULL,
+    execution_time BIGINT NOT NULL
+)";
+const SUM_OF_0001: &str =
+    "8e882326d48aa0dde686d145b75c801ecc25a50d66f92835fb5ea67a8f0db9dcd5c5514981f0fe1ca76cb842da63c57e";
+
+/// A file that went through the first step only, long ago.
+fn old_file(database: &TestDatabase, checksum: &str) {
+    let file = rusqlite::Connection::open(database.folder().join("journeyman.db")).expect("make the file");
+    file.execute_batch(BOOKS).expect("the bookkeeping");
+    file.execute_batch(store::migrations()[0].sqlite).expect("the first step");
+    file.execute(
+        "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
+         values (1, '0001_store', true, unhex(?1), 1234567)",
+        [checksum],
+    )
+    .expect("a line of the bookkeeping");
+    file.execute("insert into meta (name, value) values ('epoch', 'of old')", []).expect("a row");
+}
+
+#[tokio::test]
+async fn a_file_of_an_older_version_gets_the_steps_that_it_lacks() {
+    let database = TestDatabase::sqlite();
+    old_file(&database, SUM_OF_0001);
+    for _ in 0..2 {
+        let store = database.open(Ambient::system()).await;
+        assert_eq!(store.epoch(), "of old");
+        let steps = store
+            .fetch_all(
+                "select version, description, success, length(checksum) from _sqlx_migrations order by version",
+                &[],
+                |row| Ok((row.int(0)?, row.text(1)?, row.flag(2)?, row.int(3)?)),
+            )
+            .await
+            .expect("read the bookkeeping");
+        let ours: Vec<_> =
+            store::migrations().iter().map(|twin| (twin.number, twin.name.to_owned(), true, 48)).collect();
+        assert_eq!(steps, ours);
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_went_through_other_steps_is_not_touched() {
+    let database = TestDatabase::sqlite();
+    old_file(&database, &SUM_OF_0001.replace('a', "b"));
+    let opened = Store::open(database.config.clone(), Ambient::system(), &runtime::Supervisor::new()).await;
+    let error = opened.err().expect("it is refused");
+    assert!(matches!(error, StoreError::Internal { doing: "bring the tables up to date", .. }), "{error:?}");
+
+    let database = TestDatabase::sqlite();
+    database.open(Ambient::system()).await.close().await;
+    let file = rusqlite::Connection::open(database.folder().join("journeyman.db")).expect("open the file");
+    file.execute(
+        "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
+         values (9999, '9999_of_tomorrow', true, x'00', 1)",
+        [],
+    )
+    .expect("a step of a newer version");
+    let opened = Store::open(database.config.clone(), Ambient::system(), &runtime::Supervisor::new()).await;
+    let error = opened.err().expect("it is refused");
+    assert!(matches!(error, StoreError::Internal { .. }), "{error:?}");
+}

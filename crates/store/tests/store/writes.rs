@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::OrgId;
 use runtime::Ambient;
 use store::{Range, Request, Store, StoreError};
-use testkit::database::{each, each_database};
+use testkit::database::{TestDatabase, each, each_database};
 
 const ORG: OrgId = OrgId::from_uuid(uuid::Uuid::from_u128(1));
 const ALL: Range = Range::After { seq: 0, limit: 1000 };
@@ -79,6 +79,53 @@ async fn a_change_that_never_ends_is_cut_and_the_next_one_runs() {
         Ok::<_, StoreError>(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_change_that_runs_statements_without_end_is_cut_and_others_of_its_batch_are_kept() {
+    each_database(async |database| {
+        let mut config = database.config.clone();
+        config.write_limit = Duration::from_millis(100);
+        let store = Store::open(config, Ambient::system(), &runtime::Supervisor::new()).await?;
+        let before = append(&store, "1".to_owned(), Ends::Well);
+        let busy = store.write(|tx| {
+            Box::pin(async move {
+                tx.append(ORG, "run/busy", 1, "said", "1").await?;
+                loop {
+                    tx.execute("update meta set value = 'x' where name = 'none'", &[]).await?;
+                }
+                #[expect(unreachable_code, reason = "it tells the type")]
+                Ok::<(), StoreError>(())
+            })
+        });
+        let (before, busy) = futures_util::future::join(before, busy).await;
+        assert!(matches!(busy, Err(StoreError::TimedOut)), "{busy:?}");
+        assert_eq!(before?, 1);
+        assert_eq!((store.head(ORG, "run/x").await?, store.head(ORG, "run/busy").await?), (1, 0));
+        assert_eq!(append(&store, "2".to_owned(), Ends::Well).await?, 2);
+        store.close().await;
+        Ok::<_, StoreError>(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_long_read_holds_up_neither_its_thread_nor_short_reads() {
+    use futures_util::future::{Either, select};
+
+    let database = TestDatabase::sqlite();
+    let store = database.open(Ambient::system()).await;
+    append(&store, "1".to_owned(), Ends::Well).await.expect("a write");
+    let count = "with recursive n(i) as (select 1 union all select i + 1 from n where i < $2)
+        select $1, count(*) from n";
+    let args = ["counted".into(), 1_000_000_i64.into()];
+    let long = std::pin::pin!(store.fetch_one(count, &args, |row| Ok((row.text(0)?, row.int(1)?))));
+    let short = std::pin::pin!(store.head(ORG, "run/x"));
+    // The long one is asked for first, on the only thread of this test.
+    let Either::Right((short, long)) = select(long, short).await else { panic!("the short read waited") };
+    assert_eq!(short.expect("a short read"), 1);
+    assert_eq!(long.await.expect("a long read"), ("counted".to_owned(), 1_000_000));
+    store.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
