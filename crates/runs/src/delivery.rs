@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sandbox::{Exec, Output, Sandbox};
@@ -37,7 +37,12 @@ pub(crate) struct Parcel<'a> {
     pub(crate) at_ms: i64,
     /// An empty folder for the quarantine; removed afterwards.
     pub(crate) quarantine: PathBuf,
+    /// Fails where the run has become another worker's; asked right before a branch is set.
+    pub(crate) hold: Hold,
 }
+
+/// Asks whether the run is still ours. Blocks.
+pub(crate) type Hold = Arc<dyn Fn() -> Result<()> + Send + Sync>;
 
 /// What was delivered.
 #[derive(Debug)]
@@ -61,10 +66,11 @@ pub(crate) async fn deliver(sandbox: &dyn Sandbox, parcel: Parcel<'_>) -> Result
     fetch_pack(sandbox, &parcel, &tip, &quarantine.pack_path()).await?;
     let (source, base) = (parcel.source.clone(), parcel.base.clone());
     let (branch, earlier, wanted) = (parcel.branch.clone(), parcel.earlier.clone(), tip.clone());
+    let hold = parcel.hold.clone();
     let branch = tokio::task::spawn_blocking(move || {
         quarantine.judge(&wanted, &base)?;
         quarantine.release(&source)?;
-        set_branch(&source, &branch, earlier, &wanted)
+        Branches { source: &source, hold: &*hold }.set(&branch, earlier, &wanted)
     })
     .await
     .while_doing("take the result over")??;
@@ -224,37 +230,49 @@ impl Drop for Quarantine {
     }
 }
 
-/// Sets the branch to `tip`. A branch that is not ours, or that somebody has checked out, is never moved.
-fn set_branch(source: &Source, wanted: &str, earlier: Option<(String, String)>, tip: &str) -> Result<String> {
-    // Where the user has moved or deleted it since, a new branch is made.
-    if let Some((branch, old)) = earlier
-        && !is_checked_out(source, &branch)
-        && update_ref(source, &branch, tip, &old).is_ok()
-    {
-        return Ok(branch);
-    }
-    // A branch `journeyman` leaves no room for branches below that name.
-    let taken = |branch: &str| {
-        host_git::ask(
-            &source.common_dir,
-            &["rev-parse", "--verify", "--quiet", &format!("refs/heads/{branch}")],
-        )
-        .ok()
-    };
-    let first = wanted.split('/').next().unwrap_or(wanted);
-    let wanted = if taken(first).is_some() { wanted.replace('/', "-") } else { wanted.to_owned() };
-    for attempt in 1..100 {
-        let branch = if attempt == 1 { wanted.clone() } else { format!("{wanted}-{attempt}") };
-        let Some(found) = taken(&branch) else {
-            update_ref(source, &branch, tip, &"0".repeat(tip.len()))?;
-            return Ok(branch);
-        };
-        if found.trim_ascii() == tip.as_bytes() {
-            // Delivered before, by a server that died before it could say so.
-            return Ok(branch);
+/// The branches of the user's repository, as long as the run is ours.
+struct Branches<'a> {
+    source: &'a Source,
+    hold: &'a (dyn Fn() -> Result<()> + Send + Sync),
+}
+
+impl Branches<'_> {
+    /// Sets the branch to `tip`. A branch that is not ours, or that somebody has checked out, is never moved.
+    fn set(&self, wanted: &str, earlier: Option<(String, String)>, tip: &str) -> Result<String> {
+        let source = self.source;
+        // Where the user has moved or deleted it since, a new branch is made.
+        if let Some((branch, old)) = earlier
+            && !is_checked_out(source, &branch)
+        {
+            (self.hold)()?;
+            if update_ref(source, &branch, tip, &old).is_ok() {
+                return Ok(branch);
+            }
         }
+        // A branch `journeyman` leaves no room for branches below that name.
+        let taken = |branch: &str| {
+            host_git::ask(
+                &source.common_dir,
+                &["rev-parse", "--verify", "--quiet", &format!("refs/heads/{branch}")],
+            )
+            .ok()
+        };
+        let first = wanted.split('/').next().unwrap_or(wanted);
+        let wanted = if taken(first).is_some() { wanted.replace('/', "-") } else { wanted.to_owned() };
+        for attempt in 1..100 {
+            let branch = if attempt == 1 { wanted.clone() } else { format!("{wanted}-{attempt}") };
+            let Some(found) = taken(&branch) else {
+                (self.hold)()?;
+                update_ref(source, &branch, tip, &"0".repeat(tip.len()))?;
+                return Ok(branch);
+            };
+            if found.trim_ascii() == tip.as_bytes() {
+                // Delivered before, by a server that died before it could say so.
+                return Ok(branch);
+            }
+        }
+        Err(Error::Delivery { message: format!("99 branches named {wanted} exist already") })
     }
-    Err(Error::Delivery { message: format!("99 branches named {wanted} exist already") })
 }
 
 /// Whether the branch is what the repository or one of its worktrees has checked out: moving it would turn

@@ -15,6 +15,7 @@ use store::{Claim, Listener, Store, StoreError};
 use crate::record::{self, RunKey};
 use crate::store as rows;
 use crate::summary::Summary;
+use crate::worker::CLAIM_TTL_MS;
 
 /// How long a command may go unseen when its wake-up is lost.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
@@ -65,6 +66,14 @@ impl RunJournal {
     /// The run as its log tells it now.
     pub(crate) async fn summary(&self) -> Summary {
         self.summary.lock().await.clone()
+    }
+
+    /// Makes sure that the run is still ours, and stays so for long enough to take one step outside.
+    pub(crate) async fn hold(&self) -> Result<(), StoreError> {
+        let (claim, now_ms) = (self.claim.clone(), self.ambient.now_ms());
+        self.store
+            .write(move |tx| Box::pin(async move { tx.claim_renew(&claim, CLAIM_TTL_MS, now_ms).await }))
+            .await
     }
 
     /// Appends, takes commands, and ends or keeps the claim, in one step.

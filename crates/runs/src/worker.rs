@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::runs::{QUEUE, Runs};
 
 /// How long a claim holds without being renewed.
-const CLAIM_TTL_MS: i64 = 30_000;
+pub(crate) const CLAIM_TTL_MS: i64 = 30_000;
 /// How often a claim is renewed.
 const RENEW_EVERY: Duration = Duration::from_secs(10);
 /// How often the queue is looked at when no wake-up comes.

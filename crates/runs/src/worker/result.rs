@@ -1,5 +1,7 @@
 //! The end of a run: its result leaves the sandbox, or at least the patch of what was done so far.
 
+use std::sync::Arc;
+
 use agent::port::Journal;
 use domain::event::{Artifact, Delivery, RunEvent};
 use domain::run::{Evidence, Reason};
@@ -7,7 +9,7 @@ use domain::run::{Evidence, Reason};
 use super::drive::Ride;
 use super::opening::Opened;
 use crate::apply::Route;
-use crate::delivery::{self, Parcel};
+use crate::delivery::{self, Hold, Parcel};
 use crate::error::{Error, Result};
 use crate::reason::reason_of;
 use crate::repository::Base;
@@ -44,6 +46,7 @@ impl Ride<'_> {
             author: author(self.runs, &opened.base).await,
             at_ms: summary.answered_at_ms,
             quarantine: parts.settings.data.join("tmp").join(format!("in-{}", parts.ambient.uuid().simple())),
+            hold: self.hold(),
         };
         let Some(delivered) = delivery::deliver(&*opened.sandbox, parcel).await? else {
             return Ok(Vec::new());
@@ -59,6 +62,7 @@ impl Ride<'_> {
             Err(error) => return Err(error),
         };
         let applied = self.spec.apply && {
+            self.journal.hold().await?;
             let (base, tip) = (opened.base.commit.clone(), delivered.tip.clone());
             let route = Route { base, earlier: summary.tips, tip };
             match self.runs.write_to_tree(&self.spec.repository, route).await {
@@ -80,6 +84,12 @@ impl Ride<'_> {
             events.insert(0, RunEvent::ArtifactKept(patch));
         }
         Ok(events)
+    }
+
+    /// For threads that may block, which is where git runs.
+    fn hold(&self) -> Hold {
+        let (journal, runtime) = (self.journal.clone(), tokio::runtime::Handle::current());
+        Arc::new(move || Ok(runtime.block_on(journal.hold())?))
     }
 
     /// The patch of the work so far, for a run that does not deliver; a run whose sandbox is gone has none.
