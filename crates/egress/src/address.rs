@@ -138,7 +138,7 @@ fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
 }
 
 /// A range of addresses: `10.1.0.0/16`, `fd12::/48`, or one address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Cidr {
     net: IpAddr,
     bits: u8,
@@ -153,6 +153,12 @@ impl Cidr {
             (IpAddr::V6(net), IpAddr::V6(address)) => same_bits(&net.octets(), &address.octets(), self.bits),
             _ => false,
         }
+    }
+}
+
+impl Cidr {
+    pub(crate) const fn is_v6(&self) -> bool {
+        self.net.is_ipv6()
     }
 }
 

@@ -75,7 +75,7 @@ impl Way {
     ) -> Result<Connection, Refusal> {
         let policy = self.policy();
         policy.check(&target.host, target.port)?;
-        let addresses = self.addresses(&policy, &target.host).await;
+        let addresses = self.addresses(&policy, target).await;
         match upstream {
             None => self.direct(&policy, target, addresses?).await,
             // What this machine cannot resolve, the network's proxy may; it is the administrator's own.
@@ -86,8 +86,9 @@ impl Way {
         }
     }
 
-    /// The addresses of `host` that may be connected to, at least one.
-    async fn addresses(&self, policy: &Policy, host: &Host) -> Result<Vec<IpAddr>, Refusal> {
+    /// The addresses of the target that may be connected to, at least one.
+    async fn addresses(&self, policy: &Policy, target: &Target) -> Result<Vec<IpAddr>, Refusal> {
+        let host = &target.host;
         let all = match host {
             Host::Address(address) => vec![*address],
             Host::Name(name) => self
@@ -99,7 +100,7 @@ impl Way {
         let mut refused = None;
         let mut open = Vec::with_capacity(all.len());
         for address in all {
-            match policy.check_address(host, address) {
+            match policy.check_address(host, target.port, address) {
                 Ok(()) => open.push(address),
                 Err(refusal) => refused = refused.or(Some(refusal)),
             }

@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::address::Cidr;
+
 /// A host: a name in lower case without a dot at its end, or an address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Host {
@@ -65,8 +67,8 @@ fn shown(text: &str) -> String {
     text.chars().take(80).map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
-/// Which hosts a rule speaks of: `example.com`, `*.example.com` (every name below it, not itself), an address,
-/// or `*`, which is every public host.
+/// Which hosts a rule speaks of: `example.com`, `*.example.com` (every name below it, not itself), an address, a
+/// range of addresses, or `*`, which is every public host.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum HostPattern {
@@ -76,9 +78,20 @@ pub enum HostPattern {
     Exact(Host),
     /// Every name below this one.
     Below(String),
+    /// Every address in a range, as literally asked for.
+    Range(Cidr),
 }
 
 impl HostPattern {
+    /// Whether the pattern speaks of `address` itself, whatever name led to it.
+    pub(crate) fn holds(&self, address: IpAddr) -> bool {
+        match self {
+            Self::Range(range) => range.contains(address),
+            Self::Exact(host) => *host == Host::Address(address),
+            Self::Any | Self::Below(_) => false,
+        }
+    }
+
     /// Whether the pattern speaks of `host`.
     #[must_use]
     pub fn matches(&self, host: &Host) -> bool {
@@ -88,7 +101,8 @@ impl HostPattern {
             (Self::Below(parent), Host::Name(name)) => {
                 name.strip_suffix(parent.as_str()).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
             }
-            (Self::Below(_), Host::Address(_)) => false,
+            (Self::Range(range), Host::Address(address)) => range.contains(*address),
+            (Self::Below(_), Host::Address(_)) | (Self::Range(_), Host::Name(_)) => false,
         }
     }
 }
@@ -106,6 +120,10 @@ impl FromStr for HostPattern {
                 Host::Address(_) => Err(format!("\"{text}\": there is no name below an address")),
             };
         }
+        if text.contains('/') {
+            let bare: String = text.chars().filter(|c| !matches!(c, '[' | ']')).collect();
+            return bare.parse().map(Self::Range);
+        }
         text.parse().map(Self::Exact)
     }
 }
@@ -116,6 +134,8 @@ impl std::fmt::Display for HostPattern {
             Self::Any => f.write_str("*"),
             Self::Exact(host) => write!(f, "{host}"),
             Self::Below(parent) => write!(f, "*.{parent}"),
+            Self::Range(range) if range.is_v6() => write!(f, "[{range}]"),
+            Self::Range(range) => write!(f, "{range}"),
         }
     }
 }

@@ -26,7 +26,7 @@ pub use audit::{Audit, Refused, SandboxRef};
 pub use credential::{Credential, Scheme};
 pub use host::{Host, HostPattern};
 pub use outside::{Outside, OutsideConfig, OutsideError};
-pub use policy::{Policy, PrivateRule, Rule};
+pub use policy::{Policy, Ports, PrivateRule, Rule};
 pub use proxy::{Accept, Limits, Parts, Proxy, Serving};
 pub use refusal::Refusal;
 pub use resolve::{Resolve, SystemResolver};

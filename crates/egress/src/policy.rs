@@ -11,27 +11,45 @@ use crate::credential::{Credential, Scheme};
 use crate::host::{Host, HostPattern};
 use crate::refusal::Refusal;
 
-/// The ports of a rule that names none.
+/// The ports of a permission that names none.
 const USUAL_PORTS: [u16; 2] = [80, 443];
 
-/// Hosts and ports, written `example.com`, `*.example.com:443` or `example.com:443,8443`. Without a port, a rule
-/// that allows speaks of 80 and 443 and a rule that denies of every port.
+/// Hosts and ports, written `example.com`, `*.example.com:443`, `example.com:443,8443`, `9.9.9.0/24:*`. Without a port,
+/// a rule that allows speaks of 80 and 443 and a rule that denies of every port.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Rule {
     /// The hosts.
     pub host: HostPattern,
-    /// The ports; empty where the rule names none.
-    pub ports: BTreeSet<u16>,
+    /// The ports.
+    pub ports: Ports,
+}
+
+/// The ports of a rule.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Ports {
+    /// It names none.
+    Usual,
+    /// `*`
+    All,
+    /// These.
+    Listed(BTreeSet<u16>),
 }
 
 impl Rule {
     fn allows_port(&self, port: u16) -> bool {
-        if self.ports.is_empty() { USUAL_PORTS.contains(&port) } else { self.ports.contains(&port) }
+        match &self.ports {
+            Ports::Usual => USUAL_PORTS.contains(&port),
+            Ports::All => true,
+            Ports::Listed(ports) => ports.contains(&port),
+        }
     }
 
     fn denies_port(&self, port: u16) -> bool {
-        self.ports.is_empty() || self.ports.contains(&port)
+        match &self.ports {
+            Ports::Usual | Ports::All => true,
+            Ports::Listed(ports) => ports.contains(&port),
+        }
     }
 }
 
@@ -40,6 +58,10 @@ impl FromStr for Rule {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
+        // An IPv6 range may come without brackets, and then has no port.
+        if text.parse::<Cidr>().is_ok_and(|range| range.is_v6()) && text.contains('/') {
+            return Ok(Self { host: text.parse()?, ports: Ports::Usual });
+        }
         let after_host = text.rfind(']').map_or(0, |end| end + 1);
         let (host, ports) = match text[after_host..].find(':') {
             Some(colon) => {
@@ -49,20 +71,29 @@ impl FromStr for Rule {
             None => (text, None),
         };
         let wrong = |port: &str| format!("\"{text}\": \"{port}\" is no port (1 to 65535)");
-        let ports = ports.into_iter().flat_map(|ports| ports.split(',')).map(|port| {
+        let read = |port: &str| {
             port.trim().parse().ok().filter(|number: &u16| *number > 0).ok_or_else(|| wrong(port))
-        });
-        Ok(Self { ports: ports.collect::<Result<_, _>>()?, host: host.parse()? })
+        };
+        let ports = match ports {
+            None => Ports::Usual,
+            Some("*") => Ports::All,
+            Some(listed) => Ports::Listed(listed.split(',').map(read).collect::<Result<_, _>>()?),
+        };
+        Ok(Self { ports, host: host.parse()? })
     }
 }
 
 impl std::fmt::Display for Rule {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.host)?;
-        for (index, port) in self.ports.iter().enumerate() {
-            write!(f, "{}{port}", if index == 0 { ':' } else { ',' })?;
+        match &self.ports {
+            Ports::Usual => Ok(()),
+            Ports::All => f.write_str(":*"),
+            Ports::Listed(ports) => {
+                let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+                write!(f, ":{}", ports.join(","))
+            }
         }
-        Ok(())
     }
 }
 
@@ -139,13 +170,16 @@ impl Policy {
         Err(Refusal::PortNotListed { host: host.clone(), port })
     }
 
-    /// Whether `address`, which `host` has, may be connected to.
+    /// Whether `address`, which `host` has, may be connected to at `port`.
     ///
     /// # Errors
     ///
     /// The refusal, for the agent to read.
-    pub fn check_address(&self, host: &Host, address: IpAddr) -> Result<(), Refusal> {
+    pub fn check_address(&self, host: &Host, port: u16, address: IpAddr) -> Result<(), Refusal> {
         let kind = kind(address);
+        if self.deny.iter().any(|rule| rule.host.holds(address) && rule.denies_port(port)) {
+            return Err(Refusal::Denied { host: host.clone(), port });
+        }
         let is_open = match kind {
             Kind::Public => true,
             Kind::Metadata | Kind::Embedded | Kind::Multicast => false,

@@ -40,7 +40,9 @@ impl Use {
     fn is_allowed(&self, policy: &Policy) -> bool {
         let Some(target) = &self.target else { return true };
         policy.check(&target.host, target.port).is_ok()
-            && self.address.is_none_or(|address| policy.check_address(&target.host, address).is_ok())
+            && self
+                .address
+                .is_none_or(|address| policy.check_address(&target.host, target.port, address).is_ok())
     }
 }
 

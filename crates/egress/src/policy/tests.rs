@@ -71,7 +71,7 @@ fn an_administrator_opens_a_range_to_named_hosts_and_never_metadata() {
     ] {
         let host = host.parse().expect("a host");
         assert_eq!(
-            code(some.check_address(&host, address.parse().expect("an address"))),
+            code(some.check_address(&host, 443, address.parse().expect("an address"))),
             wanted,
             "{address}"
         );
@@ -81,15 +81,53 @@ fn an_administrator_opens_a_range_to_named_hosts_and_never_metadata() {
 
 #[test]
 fn rules_read_as_they_are_written() {
-    for text in
-        ["example.com", "*.example.com:443", "example.com:443,8443", "*", "[2606:4700::1]:443", "9.9.9.9"]
-    {
+    for text in [
+        "example.com",
+        "*.example.com:443",
+        "example.com:443,8443",
+        "*",
+        "[2606:4700::1]:443",
+        "9.9.9.9",
+        "*:*",
+        "9.9.9.0/24:*",
+        "[2606:4700::/32]:22",
+    ] {
         let rule: Rule = text.parse().expect("a rule");
         assert_eq!(rule.to_string(), text);
         let json = serde_json::to_string(&rule).expect("json");
         assert_eq!(serde_json::from_str::<Rule>(&json).expect("a rule"), rule);
     }
-    for wrong in ["", ":443", "a:", "a:0", "a:65536", "a:x", "a:443,", "http://a", "a/b", "[::1", "a:1:2"] {
+    for wrong in [
+        "",
+        ":443",
+        "a:",
+        "a:0",
+        "a:65536",
+        "a:x",
+        "a:443,",
+        "http://a",
+        "a/b",
+        "[::1",
+        "a:1:2",
+        "a/24",
+        "9.9.9.0/33",
+        "a:*,1",
+    ] {
         assert!(wrong.parse::<Rule>().is_err(), "{wrong}");
     }
+}
+
+#[test]
+fn a_range_speaks_of_addresses_and_a_denied_one_of_whatever_name_leads_there() {
+    let some = policy(&["9.9.9.0/24:*", "name.example"], &["9.9.9.128/25:443", "2606:4700::/32"]);
+    let check = |host: &str, port| code(some.check(&host.parse().expect("a host"), port));
+    assert_eq!(
+        (check("9.9.9.1", 22), check("9.9.9.200", 443), check("9.9.9.200", 22)),
+        ("", "egress_denied", "")
+    );
+    assert_eq!(check("9.9.8.1", 443), "egress_not_allowed");
+    let name: Host = "name.example".parse().expect("a host");
+    let resolved = |address: &str| code(some.check_address(&name, 443, address.parse().expect("an address")));
+    assert_eq!((resolved("9.9.9.1"), resolved("9.9.9.129")), ("", "egress_denied"));
+    assert_eq!(resolved("2606:4700::1"), "egress_denied");
 }
