@@ -199,6 +199,14 @@ define_action!(
     /// Reading the server's status.
     ReadStatus, StatusRead
 );
+define_action!(
+    /// Looking at sandboxes, templates and snapshots. Looking never wakes a sandbox.
+    ReadSandboxes, SandboxesRead
+);
+define_action!(
+    /// Making, using, changing and deleting sandboxes, templates and snapshots.
+    WriteSandboxes, SandboxesWrite
+);
 
 #[cfg(test)]
 mod tests {

@@ -21,11 +21,15 @@ pub enum Scope {
     TokensWrite,
     /// Read the server's status.
     StatusRead,
+    /// Read sandboxes, templates and snapshots.
+    SandboxesRead,
+    /// Make, use and delete sandboxes, templates and snapshots.
+    SandboxesWrite,
 }
 
 impl Scope {
     /// Every scope, in the order of their names.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::RunsRead,
         Self::RunsWrite,
         Self::QuestionsAnswer,
@@ -34,6 +38,8 @@ impl Scope {
         Self::ModelsWrite,
         Self::TokensWrite,
         Self::StatusRead,
+        Self::SandboxesRead,
+        Self::SandboxesWrite,
     ];
 
     /// The text form: `runs:read`.
@@ -48,6 +54,8 @@ impl Scope {
             Self::ModelsWrite => "models:write",
             Self::TokensWrite => "tokens:write",
             Self::StatusRead => "status:read",
+            Self::SandboxesRead => "sandboxes:read",
+            Self::SandboxesWrite => "sandboxes:write",
         }
     }
 

@@ -77,6 +77,10 @@ define_id!(
     SandboxId, "sbx"
 );
 define_id!(
+    /// The kept files of a sandbox at one moment.
+    SnapshotId, "snp"
+);
+define_id!(
     /// One file, diff, log or screenshot that a run produced.
     ArtifactId, "art"
 );
@@ -86,6 +90,14 @@ impl RunId {
     #[must_use]
     pub fn stream(&self) -> String {
         format!("run/{self}")
+    }
+}
+
+impl SandboxId {
+    /// The name of the sandbox's event stream.
+    #[must_use]
+    pub fn stream(&self) -> String {
+        format!("sandbox/{self}")
     }
 }
 

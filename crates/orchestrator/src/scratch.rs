@@ -7,16 +7,18 @@ use domain::SandboxId;
 use sandbox::Sandbox;
 
 use crate::error::Result;
+use crate::live::Held;
 
 /// A sandbox that no agent enters, and its folder.
 pub struct Scratch {
     sandbox: Arc<dyn Sandbox>,
     folder: PathBuf,
+    _held: Held,
 }
 
 impl Scratch {
-    pub(crate) fn new(sandbox: Arc<dyn Sandbox>, folder: PathBuf) -> Self {
-        Self { sandbox, folder }
+    pub(crate) fn new(sandbox: Arc<dyn Sandbox>, folder: PathBuf, held: Held) -> Self {
+        Self { sandbox, folder, _held: held }
     }
 
     /// The sandbox.

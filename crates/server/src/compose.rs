@@ -80,7 +80,15 @@ pub(crate) async fn compose(context: &Context, pace: Pace, tasks: &Supervisor) -
         ambient: ambient.clone(),
     };
     let models = SharedRegistry::new(source.registry().await?);
-    let orchestrator = Orchestrator::new(Arc::new(provider), store.clone(), ambient.clone(), limits(context));
+    let orchestrator = Orchestrator::new(orchestrator::Parts {
+        provider: Arc::new(provider),
+        store: store.clone(),
+        ambient: ambient.clone(),
+        limits: limits(context),
+        data: folder.root().to_owned(),
+        tasks: tasks.clone(),
+        companions: Vec::new(),
+    });
     let runs = Runs::new(runs::Parts {
         store: store.clone(),
         ambient: ambient.clone(),

@@ -110,31 +110,35 @@ impl Owned {
 }
 
 /// What a dead owner left is put in order before a worker starts. With Postgres other processes may be at
-/// work, and their claims end by themselves.
+/// work on runs, and their claims end by themselves; the sandboxes of this data folder are ours alone.
 async fn recover(parts: &Parts) -> Result<()> {
-    if parts.store.database_name() != "sqlite" {
-        return Ok(());
-    }
-    let (sandboxes, runs) = tokio::join!(parts.orchestrator.recover(), parts.runs.recover());
+    let runs =
+        async { if parts.store.database_name() == "sqlite" { parts.runs.recover().await } else { Ok(()) } };
+    let (sandboxes, runs) = tokio::join!(parts.orchestrator.recover(), runs);
     sandboxes.map_err(|error| Failure::internal("clear up after the last server", &error))?;
     runs.map_err(|error| Failure::internal("clear up after the last server", &error))
 }
 
-/// The worker begins once all is in order; requests are answered meanwhile.
-async fn work(parts: Parts, config: WorkerConfig, tasks: Supervisor) {
+/// The roles that work begin once all is in order; requests are answered meanwhile.
+async fn work(parts: Parts, roles: Vec<Role>, config: WorkerConfig, tasks: Supervisor) {
     if let Err(failure) = recover(&parts).await {
         tracing::error!(error = %failure, "nothing can be worked on, so the server ends");
         tasks.stopping().cancel();
         return;
     }
-    Worker::new(parts.runs, config).run(tasks).await;
+    if roles.contains(&Role::Orchestrator) {
+        parts.orchestrator.look_after();
+    }
+    if roles.contains(&Role::Worker) {
+        Worker::new(parts.runs, config).run(tasks).await;
+    }
 }
 
 fn start_roles(context: &Context, parts: &Parts, roles: &[Role], tasks: &Supervisor) {
-    if roles.contains(&Role::Worker) {
+    if roles.contains(&Role::Worker) || roles.contains(&Role::Orchestrator) {
         let capacity = http::capacity(&context.config);
         let config = WorkerConfig { capacity, capacity_per_org: capacity };
-        tasks.spawn("worker", work(parts.clone(), config, tasks.clone()));
+        tasks.spawn("worker", work(parts.clone(), roles.to_vec(), config, tasks.clone()));
     }
     if roles.contains(&Role::Scheduler) {
         let (runs, ambient, stop) = (parts.runs.clone(), context.ambient.clone(), tasks.stopping());

@@ -38,6 +38,7 @@ const TWINS: &[Twin] = twins! {
     12 "0012_provider_keys";
     20 "0020_runs";
     30 "0030_sandboxes";
+    31 "0031_sandbox_life";
 };
 
 /// Every step, in order.

@@ -63,5 +63,6 @@ from_ids!(
     domain::RunId,
     domain::QuestionId,
     domain::SandboxId,
+    domain::SnapshotId,
     domain::ArtifactId
 );

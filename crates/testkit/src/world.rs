@@ -51,8 +51,16 @@ impl World {
             ..NativeConfig::for_data_dir(data, None)
         };
         let provider = NativeProvider::start(config).expect("the native sandbox");
-        let limits = SandboxLimits::default();
-        let orchestrator = Orchestrator::new(Arc::new(provider), store.clone(), ambient.clone(), limits);
+        let supervisor = Supervisor::new();
+        let orchestrator = Orchestrator::new(orchestrator::Parts {
+            provider: Arc::new(provider),
+            store: store.clone(),
+            ambient: ambient.clone(),
+            limits: SandboxLimits::default(),
+            data: data.to_owned(),
+            tasks: supervisor.clone(),
+            companions: Vec::new(),
+        });
         let key = secrets::MasterKey::load_or_create(data, &*ambient.random).expect("a master key");
         let accounts = Accounts::new(store.clone(), key, ambient.clone());
         let owner = accounts.ensure_local_owner("mira").await.expect("the local owner");
@@ -71,7 +79,6 @@ impl World {
         });
         orchestrator.recover().await.expect("recover the sandboxes");
         runs.recover().await.expect("recover the runs");
-        let supervisor = Supervisor::new();
         supervisor
             .spawn("worker", Worker::new(runs.clone(), WorkerConfig::default()).run(supervisor.clone()));
         Self { store, runs, accounts, owner, models, orchestrator, supervisor }
