@@ -7,7 +7,7 @@ use crate::access::{Allowed, Caller, ManageTokens, Via};
 use crate::accounts::Accounts;
 use crate::cache::Known;
 use crate::error::{Error, Result};
-use crate::scope::Scopes;
+use crate::scope::{Scope, Scopes};
 use crate::store::tokens::{self, TokenRow};
 
 /// What sort of credential a row is.
@@ -35,6 +35,14 @@ impl TokenKind {
         }
     }
 
+    /// How far it reaches where its maker does not say.
+    fn scopes(self, held: Scopes) -> Scopes {
+        match self {
+            Self::E2b => Scopes::of(&[Scope::SandboxesRead, Scope::SandboxesWrite]),
+            Self::Token | Self::Login | Self::Ticket => held,
+        }
+    }
+
     /// What it may be shown as.
     const fn is_shown_via(self, via: Via) -> bool {
         match self {
@@ -57,7 +65,7 @@ pub struct NewToken {
     pub name: String,
     /// `Token` or `E2b`.
     pub kind: TokenKind,
-    /// How far it reaches; as far as its maker's where `None`.
+    /// How far it reaches; where `None`, as far as its maker's, and for E2B clients to sandboxes alone.
     pub scopes: Option<Scopes>,
     /// How many days it counts; for ever where `None`.
     pub expires_in_days: Option<u32>,
@@ -98,7 +106,7 @@ impl Accounts {
         new: NewToken,
     ) -> Result<(TokenView, Secret)> {
         let held = allowed.caller().scopes();
-        let scopes = new.scopes.unwrap_or(held);
+        let scopes = new.scopes.unwrap_or_else(|| new.kind.scopes(held));
         if let Some(scope) = scopes.first_not_in(held) {
             return Err(Error::ScopeNotHeld(scope));
         }

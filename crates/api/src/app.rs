@@ -78,7 +78,7 @@ pub struct ApiSettings {
     pub version: String,
     /// The port that is listened on; loopback names with it are accepted in the `Host` header.
     pub port: u16,
-    /// Further accepted hosts: a name, or `name:port`.
+    /// Further accepted hosts: a name, or `name:port`. A `*` in a name stands for letters without a dot.
     pub hosts: Vec<String>,
     /// The data folder, for the status.
     pub data_dir: PathBuf,

@@ -10,7 +10,7 @@ use crate::problem::{Problem, Result};
 pub(crate) struct Hosts {
     /// With port where the `Host` header must have it: `127.0.0.1:4000`.
     exact: Vec<String>,
-    /// Accepted with any port or none, for servers behind a proxy.
+    /// Accepted with any port or none, for servers behind a proxy. A `*` stands for letters without a dot.
     names: Vec<String>,
 }
 
@@ -47,7 +47,18 @@ impl Hosts {
 
     fn accepts(&self, host: &str) -> bool {
         let name = if has_port(host) { host.rsplit_once(':').map_or(host, |(name, _)| name) } else { host };
-        self.exact.iter().any(|exact| exact == host) || self.names.iter().any(|accepted| accepted == name)
+        self.exact.iter().any(|exact| exact == host) || self.names.iter().any(|accepted| fits(accepted, name))
+    }
+}
+
+/// Whether a name is the accepted one, or has something without a dot where that has its `*`.
+fn fits(accepted: &str, name: &str) -> bool {
+    match accepted.split_once('*') {
+        None => accepted == name,
+        Some((before, behind)) => name
+            .strip_prefix(before)
+            .and_then(|rest| rest.strip_suffix(behind))
+            .is_some_and(|between| !between.is_empty() && !between.contains('.')),
     }
 }
 
@@ -120,6 +131,20 @@ mod tests {
             assert_eq!(refused.code, "host_not_allowed");
         }
         assert!(outcome(None, None).is_err());
+    }
+
+    #[test]
+    fn a_star_stands_for_a_part_of_one_label() {
+        for (name, good) in [
+            ("49983-sbx1.boxes.example", true),
+            ("49983-.boxes.example", false),
+            ("49983-sbx1.evil.boxes.example", false),
+            ("8000-sbx1.boxes.example", false),
+            ("49983-sbx1.boxes.example.evil", false),
+            ("boxes.example", false),
+        ] {
+            assert_eq!(fits("49983-*.boxes.example", name), good, "{name}");
+        }
     }
 
     #[test]

@@ -28,7 +28,8 @@ pub fn router(parts: Parts) -> Router {
 }
 
 /// As [`router`], with further routes on the same port, behind the same checks of host and origin. They
-/// come before the web app's and must not begin with `/v1` or `/docs`.
+/// come before the web app's and must not begin with `/v1` or `/docs`. Their bodies are their own: not limited,
+/// not compressed.
 pub fn router_with(parts: Parts, more: Router) -> Router {
     let hosts = Arc::new(Hosts::new(parts.settings.port, &parts.settings.hosts));
     let app = App::new(parts);
@@ -40,13 +41,13 @@ pub fn router_with(parts: Parts, more: Router) -> Router {
         .route("/docs/api", get(openapi::page))
         .route("/docs/api.js", get(openapi::script))
         .route("/docs/api.css", get(openapi::style))
-        .merge(more.with_state(()))
         .route("/v1", any(no_such_route))
         .route("/v1/{*rest}", any(no_such_route))
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(assets::serve)
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
         .layer(CompressionLayer::new())
+        .merge(more.with_state(()))
         .layer(CatchPanicLayer::custom(panicked));
     api.layer(from_fn_with_state(Edge { app: app.clone(), hosts }, edge)).with_state(app)
 }

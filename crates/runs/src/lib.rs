@@ -22,7 +22,6 @@ mod store;
 mod summary;
 pub mod view;
 mod view_of;
-mod wanted;
 pub mod worker;
 mod workspace;
 

@@ -7,6 +7,7 @@ pub mod master_key;
 pub mod redact;
 pub mod redact_stream;
 pub mod secret;
+pub mod sub_key;
 pub mod token;
 
 pub use error::{Error, Result};
@@ -14,3 +15,4 @@ pub use master_key::{MasterKey, Place};
 pub use redact::Redactor;
 pub use redact_stream::RedactStream;
 pub use secret::Secret;
+pub use sub_key::SubKey;

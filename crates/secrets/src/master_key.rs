@@ -17,7 +17,7 @@ use runtime::Random;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::{Secret, token};
+use crate::{Secret, SubKey, sub_key, token};
 
 /// The file's name in the data folder.
 pub const FILE_NAME: &str = "master.key";
@@ -44,6 +44,8 @@ pub struct Place<'a> {
 pub struct MasterKey {
     cipher: XChaCha20Poly1305,
     id: [u8; KEY_ID_BYTES],
+    /// What sub-keys are made from: seals and signatures never share a key.
+    root: [u8; KEY_BYTES],
 }
 
 impl MasterKey {
@@ -71,7 +73,14 @@ impl MasterKey {
         let digest = Sha256::new().chain_update(b"journeyman key id").chain_update(bytes).finalize();
         let mut id = [0; KEY_ID_BYTES];
         id.copy_from_slice(&digest[..KEY_ID_BYTES]);
-        Self { cipher: XChaCha20Poly1305::new(bytes.into()), id }
+        let root = sub_key::mac(bytes, b"journeyman sub keys");
+        Self { cipher: XChaCha20Poly1305::new(bytes.into()), id, root }
+    }
+
+    /// The key for one purpose, always the same; it tells nothing of this key or of another purpose's.
+    #[must_use]
+    pub fn sub_key(&self, purpose: &str) -> SubKey {
+        SubKey::from_bytes(sub_key::mac(&self.root, purpose.as_bytes()))
     }
 
     /// Names the key without telling it.

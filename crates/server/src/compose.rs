@@ -13,7 +13,7 @@ use orchestrator::Orchestrator;
 use runs::Runs;
 use runtime::Supervisor;
 use sandbox::{NativeConfig, NativeProvider, SandboxError, SandboxLimits};
-use secrets::MasterKey;
+use secrets::{MasterKey, SubKey};
 use store::{BlobsConfig, DatabaseConfig, Store, StoreConfig, StoreError};
 
 use crate::error::{Failure, Result};
@@ -51,6 +51,8 @@ pub(crate) struct Parts {
     pub(crate) orchestrator: Orchestrator,
     pub(crate) runs: Runs,
     pub(crate) native: NativeConfig,
+    /// Makes the access tokens that E2B's clients get for their sandboxes.
+    pub(crate) e2b_key: SubKey,
 }
 
 /// Puts the parts together: opens the store and starts the sandboxes' launcher at the same time.
@@ -67,6 +69,7 @@ pub(crate) async fn compose(context: &Context, pace: Pace, tasks: &Supervisor) -
     let store = store.map_err(|error| about_store(context, &error))?;
     let key = MasterKey::load_or_create(folder.root(), &*ambient.random)
         .map_err(|error| Failure::new("master_key", crate::error::chain(&error)))?;
+    let e2b_key = key.sub_key("e2b access tokens");
     let accounts = Accounts::new(store.clone(), key, ambient.clone());
     let name = context.env.get("USER").or(context.env.get("LOGNAME")).unwrap_or("owner");
     let owner = accounts.ensure_local_owner(name).await;
@@ -101,7 +104,7 @@ pub(crate) async fn compose(context: &Context, pace: Pace, tasks: &Supervisor) -
             keep_days: context.config.runs.keep_days,
         },
     });
-    Ok(Parts { store, accounts, owner, models, source, orchestrator, runs, native })
+    Ok(Parts { store, accounts, owner, models, source, orchestrator, runs, native, e2b_key })
 }
 
 fn store_config(context: &Context) -> Result<StoreConfig> {

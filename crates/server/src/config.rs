@@ -34,6 +34,8 @@ pub(crate) struct Config {
     pub(crate) limits: LimitsConfig,
     /// Sandboxes.
     pub(crate) sandbox: SandboxConfig,
+    /// The API for E2B's clients.
+    pub(crate) e2b: E2bConfig,
     /// Prices that replace or add to the built-in ones, by the model's full name.
     pub(crate) prices: BTreeMap<String, PriceConfig>,
     /// Model servers with a name of their own.
@@ -100,6 +102,16 @@ pub(crate) struct SandboxConfig {
     pub(crate) processes: Option<u32>,
     /// Processor time, in thousandths of a core.
     pub(crate) cpu_millis: Option<u32>,
+}
+
+/// `[e2b]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct E2bConfig {
+    /// The domain that clients set as `E2B_DOMAIN`: the API is `api.<domain>`, a sandbox `49983-<sandbox>.<domain>`.
+    pub(crate) domain: Option<String>,
+    /// What the template `base` stands for; `host` where left out.
+    pub(crate) base_template: Option<String>,
 }
 
 /// `[prices."openai/…"]`, in dollars per million tokens.

@@ -60,7 +60,8 @@ async fn e2b_clients_get_the_only_form_they_accept() {
         let new = NewToken { kind: TokenKind::E2b, ..wanted("sdk") };
         let (_, secret) = world.accounts.create_token(&manage, new).await?;
         assert!(secret.expose().starts_with("e2b_") && secret.expose().len() == 44);
-        world.accounts.authenticate(secret.expose(), Via::Token).await?;
+        let client = world.accounts.authenticate(secret.expose(), Via::Token).await?;
+        assert_eq!(client.scopes(), Scopes::of(&[Scope::SandboxesRead, Scope::SandboxesWrite]));
         Ok(())
     })
     .await;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 /// `journeyman up`
 #[derive(Debug, Default, Args)]
@@ -50,15 +50,37 @@ pub(crate) enum TokenCommand {
 /// `journeyman token create`
 #[derive(Debug, Args)]
 pub(crate) struct TokenCreateArgs {
-    /// What the token is for
+    /// What the token is for [default: its kind]
     #[arg(value_name = "NAME")]
-    pub(crate) name: String,
+    pub(crate) name: Option<String>,
+    /// What it is for: `token` for programs of yours, `e2b` for E2B's SDKs
+    #[arg(long, value_name = "KIND", default_value = "token")]
+    pub(crate) kind: TokenKindArg,
     /// What it may do (may be repeated); everything where left out
     #[arg(long, value_name = "SCOPE")]
     pub(crate) scope: Vec<String>,
     /// When it ends
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650))]
     pub(crate) expires_in_days: Option<u32>,
+}
+
+/// What sort of token is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TokenKindArg {
+    /// For the API and the CLI.
+    Token,
+    /// An API key for E2B's SDKs.
+    E2b,
+}
+
+impl TokenKindArg {
+    /// The name in JSON.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::E2b => "e2b",
+        }
+    }
 }
 
 /// A token by its id.

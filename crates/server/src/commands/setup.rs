@@ -4,7 +4,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::start::absolute;
-use crate::cli::setup::{ProjectCommand, TokenCommand};
+use crate::cli::setup::{ProjectCommand, TokenCommand, TokenKindArg};
 use crate::client::encode;
 use crate::compose::Role;
 use crate::error::Result;
@@ -19,7 +19,8 @@ pub(super) async fn token(context: &Context, command: TokenCommand) -> Result<Ex
             let output = session.output();
             match command {
                 TokenCommand::Create(args) => {
-                    let mut body = json!({ "name": args.name });
+                    let kind = args.kind.name();
+                    let mut body = json!({ "name": args.name.as_deref().unwrap_or(kind), "kind": kind });
                     if !args.scope.is_empty() {
                         body["scopes"] = args.scope.into();
                     }
@@ -29,7 +30,12 @@ pub(super) async fn token(context: &Context, command: TokenCommand) -> Result<Ex
                     let made: Value = session.client.post("/v1/tokens", &body).await?;
                     output.either(&made, || word(&made, "token"));
                     output.say("keep it; it is not shown again");
-                    output.next("curl -H \"Authorization: Bearer $TOKEN\" …/v1/me");
+                    output.next(match args.kind {
+                        TokenKindArg::Token => "curl -H \"Authorization: Bearer $TOKEN\" …/v1/me",
+                        TokenKindArg::E2b => {
+                            "export E2B_API_KEY=… E2B_API_URL=http://127.0.0.1:4000 E2B_SANDBOX_URL=http://127.0.0.1:4000"
+                        }
+                    });
                 }
                 TokenCommand::List => {
                     show(session, "/v1/tokens", &["id", "name", "scopes"], "no tokens").await?

@@ -16,26 +16,53 @@ use crate::session::Context;
 /// The API as a service. `port` is the one that is listened on; 0 where none is.
 pub(crate) fn router(context: &Context, parts: &Parts, tasks: &Supervisor, port: u16) -> Router {
     let config = &context.config;
-    api::router(api::Parts {
-        runs: parts.runs.clone(),
+    let of_e2b = e2b::router(e2b(context, parts, tasks));
+    api::router_with(
+        api::Parts {
+            runs: parts.runs.clone(),
+            accounts: parts.accounts.clone(),
+            models: parts.models.clone(),
+            store: parts.store.clone(),
+            orchestrator: parts.orchestrator.clone(),
+            ambient: context.ambient.clone(),
+            supervisor: tasks.clone(),
+            hooks: hooks(context, parts),
+            settings: ApiSettings {
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                port,
+                hosts: hosts(config),
+                data_dir: context.folder.root().to_owned(),
+                capacity: capacity(config),
+                retention: Retention { keep_days: config.runs.keep_days },
+                environment_keys: environment_keys(context),
+                secure_cookie: false,
+            },
+        },
+        of_e2b,
+    )
+}
+
+/// Names besides the loopback ones. Clients of E2B call the API and each sandbox's agent by names of their domain.
+fn hosts(config: &Config) -> Vec<String> {
+    let of_e2b =
+        config.e2b.domain.iter().flat_map(|domain| [format!("api.{domain}"), format!("49983-*.{domain}")]);
+    config.names.iter().cloned().chain(of_e2b).collect()
+}
+
+fn e2b(context: &Context, parts: &Parts, tasks: &Supervisor) -> e2b::Parts {
+    let (config, otherwise) = (&context.config.e2b, e2b::Settings::default());
+    e2b::Parts {
         accounts: parts.accounts.clone(),
-        models: parts.models.clone(),
-        store: parts.store.clone(),
         orchestrator: parts.orchestrator.clone(),
         ambient: context.ambient.clone(),
         supervisor: tasks.clone(),
-        hooks: hooks(context, parts),
-        settings: ApiSettings {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            port,
-            hosts: config.names.clone(),
-            data_dir: context.folder.root().to_owned(),
-            capacity: capacity(config),
-            retention: Retention { keep_days: config.runs.keep_days },
-            environment_keys: environment_keys(context),
-            secure_cookie: false,
+        key: parts.e2b_key.clone(),
+        settings: e2b::Settings {
+            domain: config.domain.clone(),
+            base_template: config.base_template.clone().unwrap_or(otherwise.base_template),
+            ..otherwise
         },
-    })
+    }
 }
 
 /// The most runs at once.
