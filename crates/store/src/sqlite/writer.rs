@@ -174,6 +174,9 @@ impl Writer {
         for job in batch.kept {
             job.finish(committed.clone());
         }
+        if let Connection::Sqlite(connection) = &self.tx.connection {
+            self.checkpoints.catch_up(connection);
+        }
         batch.close
     }
 

@@ -1,8 +1,9 @@
 //! The event log.
 
 use domain::OrgId;
+use runtime::Ambient;
 use store::{NewEvent, Range, Store, StoreError};
-use testkit::database::each;
+use testkit::database::{TestDatabase, each};
 
 const ORG: OrgId = OrgId::from_uuid(uuid::Uuid::from_u128(1));
 
@@ -38,6 +39,19 @@ async fn fifty_writers_at_once_leave_no_gap() {
         Ok::<_, StoreError>(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn the_write_ahead_log_begins_again_although_the_writes_never_pause() {
+    let database = TestDatabase::sqlite();
+    let store = database.open(Ambient::system()).await;
+    for n in 0..2000 {
+        append(&store, "run/x", n.to_string()).await.expect("a write");
+    }
+    // Three pages or so for each write would be 25 MiB by now.
+    let log = std::fs::metadata(database.folder().join("journeyman.db-wal")).expect("the log");
+    assert!(log.len() < 12 << 20, "{} bytes", log.len());
+    store.close().await;
 }
 
 #[tokio::test]
