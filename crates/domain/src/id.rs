@@ -84,6 +84,10 @@ define_id!(
     /// One file, diff, log or screenshot that a run produced.
     ArtifactId, "art"
 );
+define_id!(
+    /// One permission to look at a port of a sandbox from outside.
+    PreviewId, "prv"
+);
 
 impl RunId {
     /// The name of the run's event stream.

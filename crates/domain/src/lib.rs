@@ -13,5 +13,5 @@ pub mod run;
 pub mod task;
 pub mod transcript;
 
-pub use id::{ArtifactId, OrgId, ProjectId, QuestionId, RunId, SandboxId, SnapshotId, TokenId, UserId};
+pub use id::{ArtifactId, OrgId, PreviewId, ProjectId, QuestionId, RunId, SandboxId, SnapshotId, TokenId, UserId};
 pub use money::Micros;

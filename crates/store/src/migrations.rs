@@ -39,6 +39,7 @@ const TWINS: &[Twin] = twins! {
     20 "0020_runs";
     30 "0030_sandboxes";
     31 "0031_sandbox_life";
+    35 "0035_previews";
 };
 
 /// Every step, in order.

@@ -57,6 +57,7 @@ macro_rules! from_ids {
 
 from_ids!(
     domain::OrgId,
+    domain::PreviewId,
     domain::UserId,
     domain::TokenId,
     domain::ProjectId,

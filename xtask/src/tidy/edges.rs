@@ -22,6 +22,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("agent", "domain runtime models sandbox"),
     ("accounts", "domain runtime store secrets"),
     ("orchestrator", "domain runtime store sandbox accounts"),
+    ("gateway", "domain runtime store accounts secrets"),
     ("runs", "domain runtime store models sandbox agent orchestrator accounts secrets"),
     ("api", "domain runtime store models accounts orchestrator runs secrets"),
     ("e2b", "domain runtime secrets sandbox accounts orchestrator"),
