@@ -53,7 +53,7 @@ pub(crate) async fn answer(
     let answer = match read(&shared, peer, &request) {
         Ok(Ok(asked)) => admit(&shared, asked, request).await,
         Ok(Err(redirect)) => Ok(redirect),
-        Err(page) => Err(page),
+        Err(page) => Err(*page),
     };
     Ok(answer.unwrap_or_else(|page| page.response(&asked_headers).map(Either::Left)))
 }
@@ -64,20 +64,20 @@ fn pages_headers(headers: &HeaderMap) -> HeaderMap {
     accept.map(|accept| (header::ACCEPT, accept)).into_iter().collect()
 }
 
-type Reading = Result<Result<Asked, Answer>, Page>;
+type Reading = Result<Result<Asked, Answer>, Box<Page>>;
 
 fn read(shared: &Shared, peer: Option<SocketAddr>, request: &Request<Incoming>) -> Reading {
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
     let misdirected = || {
         let text = "This server has no preview under that host.";
-        Page::new(StatusCode::MISDIRECTED_REQUEST, "host_not_allowed", "Not here", text)
+        Box::new(Page::new(StatusCode::MISDIRECTED_REQUEST, "host_not_allowed", "Not here", text))
     };
     if method == Method::CONNECT
         || method == Method::TRACE
         || headers.get_all(header::HOST).iter().count() > 1
     {
         let text = "Methods CONNECT and TRACE and more than one Host are not taken.";
-        return Err(Page::new(StatusCode::BAD_REQUEST, "bad_request", "Bad request", text));
+        return Err(Box::new(Page::new(StatusCode::BAD_REQUEST, "bad_request", "Bad request", text)));
     }
     let host = match (uri.authority(), headers.get(header::HOST)) {
         (Some(authority), None) => Some(authority.as_str()),
@@ -97,7 +97,7 @@ fn read(shared: &Shared, peer: Option<SocketAddr>, request: &Request<Incoming>) 
             let query = uri.query().map_or_else(String::new, |query| format!("?{query}"));
             Ok(Err(redirect(StatusCode::PERMANENT_REDIRECT, &format!("{}/{query}", name.path()))))
         }
-        Ok(Named::Gateway) | Err(BadName::Preview) => Err(Page::bad_name()),
+        Ok(Named::Gateway) | Err(BadName::Preview) => Err(Box::new(Page::bad_name())),
         Err(BadName::Host) => Err(misdirected()),
     }
 }

@@ -73,7 +73,7 @@ async fn previews_are_listed_without_their_tokens_and_refused_where_they_make_no
     let world = World::new().await;
     let (made, _) = world.link(3000).await;
     let listed = world.previews.list(&world.owner.allow().unwrap(), sandbox()).await.unwrap();
-    assert_eq!(listed, [made.preview.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&made.preview));
     for (port, life_ms) in
         [(Some(0), None), (Some(80), Some(0)), (Some(80), Some(-5)), (Some(80), Some(i64::MAX))]
     {
