@@ -24,6 +24,7 @@ async fn measure() -> Result<(), Box<dyn std::error::Error>> {
         launcher: LauncherProgram::ThisProgram,
         runtime_dir: folder.path().join("run"),
         home: home(),
+        parked: NativeConfig::PARKED,
     };
     let began = now();
     let provider = NativeProvider::start(config)?;

@@ -28,6 +28,7 @@ async fn run(command: String, include: Vec<PathBuf>) -> Result<i32, Box<dyn std:
         launcher: LauncherProgram::ThisProgram,
         runtime_dir: folder.path().join("run"),
         home: home(),
+        parked: NativeConfig::PARKED,
     })?;
     let sandbox = provider
         .create(SandboxSpec {

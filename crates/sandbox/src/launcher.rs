@@ -8,9 +8,11 @@ mod child;
 mod guest_image;
 mod ids;
 mod order;
+mod park;
 mod root;
 mod sandboxes;
 mod seccomp;
+mod state;
 mod sys;
 
 use std::io;
@@ -18,6 +20,7 @@ use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use domain::SandboxId;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
@@ -26,8 +29,8 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 
 pub(crate) use cgroups::Cgroups;
 pub(crate) use ids::Mode;
-pub(crate) use order::{Command, Fault, Notice, Order, receive, send};
-use sandboxes::Sandboxes;
+pub(crate) use order::{Command, Fault, Notice, Order, Template, receive, send};
+use sandboxes::{Fate, Sandboxes};
 
 /// The argument that asks for this role.
 pub(crate) const ROLE: &str = "__launcher";
@@ -70,47 +73,75 @@ fn serve() -> io::Result<()> {
     nix::unistd::setsid()?;
     let children = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
     let mut sandboxes = Sandboxes::new()?;
+    // Nobody looks into this process.
+    nix::sys::prctl::set_dumpable(false)?;
+    match watch(&mut sandboxes, &mut control, &children) {
+        // The server is gone, at whatever moment.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => end(sandboxes),
+    }
+}
+
+/// Obeys until the server is gone.
+fn watch(sandboxes: &mut Sandboxes, control: &mut UnixStream, children: &SignalFd) -> io::Result<()> {
     loop {
-        let timeout = sandboxes.kill_overdue().map_or(PollTimeout::NONE, to_timeout);
-        let mut polled = [
+        let timeout = sandboxes.idle_for().map_or(PollTimeout::NONE, to_timeout);
+        let starting = sandboxes.starting();
+        let mut polled = vec![
             PollFd::new(control.as_fd(), PollFlags::POLLIN),
             PollFd::new(children.as_fd(), PollFlags::POLLIN),
         ];
+        polled.extend(starting.iter().map(|(_, fd)| PollFd::new(*fd, PollFlags::POLLIN)));
         match poll(&mut polled, timeout) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(error.into()),
         }
-        let [asked, ended] = polled.map(|fd| fd.any().unwrap_or(true));
-        if ended {
-            while children.read_signal()?.is_some() {}
-            tell_ended(&mut sandboxes, &mut control)?;
-        }
-        if asked {
-            match receive(&mut control) {
-                Ok(Some(command)) => obey(&mut sandboxes, &mut control, command)?,
-                // The server is gone. The kernel kills the sandboxes when this process ends.
-                Ok(None) | Err(_) => return end(sandboxes),
+        let ready: Vec<bool> = polled.iter().map(|fd| fd.any().unwrap_or(true)).collect();
+        let begun: Vec<SandboxId> = starting
+            .iter()
+            .zip(ready.iter().skip(2))
+            .filter_map(|((id, _), ready)| ready.then_some(*id))
+            .collect();
+        for id in begun {
+            match sandboxes.begun(id) {
+                Some(Ok(())) => send(&mut *control, &Notice::Created(id))?,
+                Some(Err(fault)) => send(&mut *control, &Notice::NotCreated(id, fault))?,
+                None => {}
             }
         }
+        if ready[1] {
+            while children.read_signal()?.is_some() {}
+            tell_ended(sandboxes, control)?;
+        }
+        if ready[0] {
+            match receive(&mut *control) {
+                Ok(Some(command)) => obey(sandboxes, control, command)?,
+                // The kernel kills the sandboxes when this process ends.
+                Ok(None) | Err(_) => return Ok(()),
+            }
+        }
+        sandboxes.refill();
     }
 }
 
 fn obey(sandboxes: &mut Sandboxes, control: &mut UnixStream, command: Command) -> io::Result<()> {
     match command {
-        Command::Create(order) => {
-            let id = order.id;
-            let notice = match sandboxes.create(*order) {
-                Ok(()) => Notice::Created(id),
-                Err(fault) => Notice::NotCreated(id, fault),
-            };
-            send(control, &notice)
+        Command::Prepare(template) => {
+            // Where this fails, so does every order, and that is told.
+            let _ = sandboxes.prepare(*template);
+            Ok(())
         }
+        Command::Create(order) => match sandboxes.create(&order) {
+            Ok(()) => Ok(()),
+            Err(fault) => send(control, &Notice::NotCreated(order.id, fault)),
+        },
         Command::Stop(id) => {
             if sandboxes.kill(id, "it was stopped") {
                 return Ok(());
             }
             send(control, &Notice::Ended(id, "it was stopped".to_owned()))
         }
+        Command::Hold { id, frozen } => send(control, &Notice::Held(id, sandboxes.hold(id, frozen))),
         Command::Reap { runtime, keep } => {
             let mut removed = sandboxes.remove_leftovers(&runtime, &keep);
             for id in sandboxes.alive().into_iter().filter(|id| !keep.contains(id)) {
@@ -125,8 +156,10 @@ fn obey(sandboxes: &mut Sandboxes, control: &mut UnixStream, command: Command) -
 /// Reports every sandbox whose first process has ended.
 fn tell_ended(sandboxes: &mut Sandboxes, control: &mut UnixStream) -> io::Result<()> {
     while let Some((pid, status)) = next_ended() {
-        if let Some((id, cause)) = sandboxes.ended(pid, &status) {
-            send(&mut *control, &Notice::Ended(id, cause))?;
+        match sandboxes.ended(pid, &status) {
+            Some((id, Fate::Ended(cause))) => send(&mut *control, &Notice::Ended(id, cause))?,
+            Some((id, Fate::NotCreated(fault))) => send(&mut *control, &Notice::NotCreated(id, fault))?,
+            None => {}
         }
     }
     Ok(())
@@ -142,6 +175,7 @@ fn next_ended() -> Option<(i32, String)> {
 
 /// Kills all sandboxes and frees what they held.
 fn end(mut sandboxes: Sandboxes) -> io::Result<()> {
+    sandboxes.end();
     for id in sandboxes.alive() {
         sandboxes.kill(id, "the server ended");
     }
@@ -154,6 +188,7 @@ fn end(mut sandboxes: Sandboxes) -> io::Result<()> {
             Err(error) => return Err(error.into()),
         }
     }
+    sandboxes.end();
     Ok(())
 }
 

@@ -11,12 +11,31 @@ pub(crate) const GUEST: &str = "/run/journeyman";
 
 /// /workspace where there is no base, in the state folder.
 pub(crate) const WORKSPACE_STATE: &str = "workspace";
-/// What is written over the base of /workspace (`upper`) and the kernel's scratch (`work`), in the state folder.
-pub(crate) const OVERLAY_STATE: &str = "overlay";
 /// The home, in the state folder.
 pub(crate) const HOME_STATE: &str = "home";
 /// The guest's state, in the state folder.
 pub(crate) const GUEST_STATE: &str = "guest";
+
+/// A place inside that persists, and its two forms in the state folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Inside.
+    pub(crate) inside: &'static str,
+    /// The folder itself, where nothing lies below it.
+    pub(crate) plain: &'static str,
+    /// What is written over something else (`upper`) and the kernel's scratch (`work`).
+    pub(crate) layered: &'static str,
+}
+
+/// What every sandbox keeps.
+pub(crate) const PLACES: [Place; 3] = [
+    Place { inside: WORKSPACE, plain: WORKSPACE_STATE, layered: "overlay" },
+    Place { inside: HOME, plain: HOME_STATE, layered: "home-overlay" },
+    Place { inside: GUEST, plain: GUEST_STATE, layered: "guest-overlay" },
+];
+
+/// What a sandbox whose root may be written keeps besides; always over something.
+pub(crate) const ROOT_PLACE: Place = Place { inside: "/", plain: "root", layered: "root-overlay" };
 
 /// The folder on the host that is /workspace of a sandbox without a base. It may become another sandbox's
 /// `workspace_base` once this one has stopped.

@@ -26,7 +26,7 @@ use crate::provider::{
 };
 use link::{End, Link};
 pub use probe::{Probe, probe};
-use template::Template;
+use template::HostTemplate;
 
 type Answer<'a, T> = BoxFuture<'a, Result<T, SandboxError>>;
 
@@ -55,9 +55,14 @@ pub struct NativeConfig {
     pub runtime_dir: PathBuf,
     /// The home of the person whose toolchains and package caches sandboxes see.
     pub home: Option<PathBuf>,
+    /// How many sandboxes are made ahead, for creates that come at a sudden; each costs the kernel about 0.5 MiB.
+    pub parked: usize,
 }
 
 impl NativeConfig {
+    /// How many sandboxes are made ahead unless told otherwise.
+    pub const PARKED: usize = 2;
+
     /// The settings for the owner of `data_dir`: one runtime folder per data folder.
     #[must_use]
     pub fn for_data_dir(data_dir: &Path, home: Option<PathBuf>) -> Self {
@@ -70,6 +75,7 @@ impl NativeConfig {
             launcher: LauncherProgram::ThisProgram,
             runtime_dir: parent.join(format!("journeyman-{uid}")).join(label),
             home,
+            parked: Self::PARKED,
         }
     }
 }
@@ -84,7 +90,7 @@ fn user_runtime_dir(uid: u32) -> PathBuf {
 #[derive(Debug)]
 pub struct NativeProvider {
     config: NativeConfig,
-    template: Template,
+    template: HostTemplate,
     isolation: String,
     link: Mutex<Option<Arc<Link>>>,
 }
@@ -103,8 +109,10 @@ impl NativeProvider {
                 fix: "run Journeyman on an x86-64 machine".to_owned(),
             });
         }
-        let link = Link::start(&config)?;
-        let template = Template::of_host(config.home.as_deref());
+        let mut template = HostTemplate::of_host(config.home.as_deref());
+        template.root.runtime.clone_from(&config.runtime_dir);
+        template.root.parked = config.parked;
+        let link = Link::start(&config, &template.root)?;
         Ok(Self { template, isolation: describe(), link: Mutex::new(Some(link)), config })
     }
 
@@ -114,32 +122,26 @@ impl NativeProvider {
         if let Some(link) = link.as_ref().filter(|link| link.is_alive()) {
             return Ok(Arc::clone(link));
         }
-        let new = Link::start(&self.config)?;
+        let new = Link::start(&self.config, &self.template.root)?;
         *link = Some(Arc::clone(&new));
         Ok(new)
     }
 
     fn order(&self, spec: SandboxSpec) -> Order {
         let environment = spec.environment(&self.template.environment);
-        let mut shown = self.template.shown.clone();
-        let already = |path: &Path, shown: &[(PathBuf, PathBuf)]| {
-            shown.iter().any(|(host, inside)| host == inside && path.starts_with(inside))
-        };
-        for path in spec.include {
-            if !already(&path, &shown) {
-                shown.push((path.clone(), path));
-            }
-        }
-        shown.extend(spec.binds);
+        let template = &self.template.root.shown;
+        let already =
+            |path: &Path| template.iter().any(|(host, inside)| host == inside && path.starts_with(inside));
+        let included = spec.include.into_iter().filter(|path| !already(path));
+        let included = included.map(|path| (path.clone(), path));
         Order {
             id: spec.id,
-            runtime: self.config.runtime_dir.clone(),
             state: spec.state_dir,
             workspace_base: spec.workspace_base,
-            shown,
-            hidden: self.template.hidden.clone(),
-            links: self.template.links.clone(),
-            files: self.template.files.clone(),
+            layers: spec.layers,
+            rootfs: spec.rootfs,
+            writable_root: spec.writable_root,
+            shown: included.chain(spec.binds).collect(),
             limits: spec.limits,
             setup: Setup {
                 workspace: layout::WORKSPACE.to_owned(),
@@ -277,6 +279,14 @@ impl Sandbox for NativeSandbox {
 
     fn glob(&self, query: Glob) -> Answer<'_, GlobFound> {
         Box::pin(async move { self.explain(self.client.glob(query).await).await })
+    }
+
+    fn freeze(&self) -> Answer<'_, ()> {
+        Box::pin(async move { self.explain(self.link.hold(self.id, true).await).await })
+    }
+
+    fn thaw(&self) -> Answer<'_, ()> {
+        Box::pin(async move { self.explain(self.link.hold(self.id, false).await).await })
     }
 
     fn stop(&self) -> Answer<'_, ()> {

@@ -38,6 +38,14 @@ pub struct SandboxSpec {
     pub state_dir: PathBuf,
     /// A read-only tree under /workspace (a prepared clone); what the sandbox writes goes to `state_dir`.
     pub workspace_base: Option<PathBuf>,
+    /// State folders of sandboxes that have stopped (snapshots), which this one goes on from, the newest first. They are
+    /// read and never written; they must not change while a sandbox lives over them.
+    pub layers: Vec<PathBuf>,
+    /// A folder with a whole Linux tree to run instead of the host's programs. It is read and never written.
+    pub rootfs: Option<PathBuf>,
+    /// Whether root inside may write outside /workspace, the home and /tmp; kept in `state_dir`. Always so with
+    /// a `rootfs`.
+    pub writable_root: bool,
     /// Host paths to show read-only at the same path, besides the template.
     pub include: Vec<PathBuf>,
     /// Host paths to show at another path, read-only: (host, inside).
@@ -59,6 +67,9 @@ impl SandboxSpec {
             id,
             state_dir: state_dir.into(),
             workspace_base: None,
+            layers: Vec::new(),
+            rootfs: None,
+            writable_root: false,
             include: Vec::new(),
             binds: Vec::new(),
             env: Vec::new(),

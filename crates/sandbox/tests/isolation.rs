@@ -33,6 +33,7 @@ impl World {
             launcher: LauncherProgram::Path(launcher),
             runtime_dir: folder.path().join(label),
             home: None,
+            parked: 1,
         })?;
         Ok(Self { provider, folder })
     }
@@ -385,6 +386,7 @@ async fn the_probe_finds_nothing_amiss_here_and_names_what_is() -> Outcome {
         launcher: LauncherProgram::Path(launcher),
         runtime_dir: world.folder.path().join("probe"),
         home: None,
+        parked: 1,
     };
     let good = config(PathBuf::from(env!("CARGO_BIN_EXE_journeyman-launcher")));
     let probes = sandbox::probe(&good, &world.folder.path().join("good")).await;

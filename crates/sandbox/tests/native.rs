@@ -15,6 +15,7 @@ fn provider() -> NativeProvider {
         launcher: LauncherProgram::Path(PathBuf::from(env!("CARGO_BIN_EXE_journeyman-launcher"))),
         runtime_dir: folder.join(number.to_string()),
         home: None,
+        parked: 1,
     })
     .unwrap()
 }

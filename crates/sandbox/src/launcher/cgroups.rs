@@ -11,8 +11,11 @@ use std::time::Duration;
 
 use crate::provider::SandboxLimits;
 
-/// The controllers that limits need.
-const WANTED: [&str; 3] = ["memory", "pids", "cpu"];
+/// The controllers that limits and freezing need.
+const WANTED: [&str; 4] = ["memory", "pids", "cpu", FREEZER];
+
+/// A controller of version 1; version 2 always can.
+const FREEZER: &str = "freezer";
 
 const ROOT: &str = "journeyman";
 
@@ -46,32 +49,33 @@ impl Cgroups {
         let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
         let mut found = Self::default();
         for mount in mounts.lines().filter_map(Mount::parse) {
-            let Some(hierarchy) = mount.hierarchy(&own) else { continue };
-            if found.controllers().is_disjoint(&hierarchy.controllers) && hierarchy.prepare().is_ok() {
+            let Some(mut hierarchy) = mount.hierarchy(&own) else { continue };
+            let had = found.controllers();
+            hierarchy.controllers.retain(|controller| !had.contains(controller));
+            if !hierarchy.controllers.is_empty() && hierarchy.prepare().is_ok() {
                 found.hierarchies.push(hierarchy);
             }
         }
         found
     }
 
-    /// What can be limited: `memory`, `pids`, `cpu`.
+    /// What there is: `memory`, `pids`, `cpu`, `freezer`.
     pub(crate) fn controllers(&self) -> BTreeSet<&'static str> {
         self.hierarchies.iter().flat_map(|hierarchy| hierarchy.controllers.iter().copied()).collect()
     }
 
-    /// Makes a sandbox's groups and sets its limits.
-    pub(crate) fn create(&self, label: &str, id: &str, limits: &SandboxLimits) -> io::Result<Group> {
-        let mut group = Group { folders: Vec::new() };
+    /// Makes the groups of a sandbox to come.
+    pub(crate) fn create(&self, label: &str, name: &str) -> io::Result<Group> {
+        let mut group = Group::default();
         for hierarchy in &self.hierarchies {
             let owner = hierarchy.folder.join(label);
             make_folder(&owner)?;
             if hierarchy.version == Version::Two {
                 hierarchy.delegate(&owner)?;
             }
-            let folder = owner.join(id);
+            let folder = owner.join(name);
             make_folder(&folder)?;
-            group.folders.push(folder.clone());
-            hierarchy.limit(&folder, limits)?;
+            group.parts.push(Part { hierarchy: hierarchy.clone(), folder });
         }
         Ok(group)
     }
@@ -86,8 +90,11 @@ impl Cgroups {
         }
         ids.into_iter()
             .map(|id| {
-                let folders = self.hierarchies.iter().map(|hierarchy| hierarchy.folder.join(label).join(&id));
-                let group = Group { folders: folders.filter(|folder| folder.is_dir()).collect() };
+                let parts = self.hierarchies.iter().map(|hierarchy| Part {
+                    hierarchy: hierarchy.clone(),
+                    folder: hierarchy.folder.join(label).join(&id),
+                });
+                let group = Group { parts: parts.filter(|part| part.folder.is_dir()).collect() };
                 (id, group)
             })
             .collect()
@@ -97,20 +104,81 @@ impl Cgroups {
 /// The groups of one sandbox.
 #[derive(Debug, Default)]
 pub(crate) struct Group {
-    folders: Vec<PathBuf>,
+    parts: Vec<Part>,
+}
+
+/// The group in one hierarchy.
+#[derive(Debug)]
+struct Part {
+    hierarchy: Hierarchy,
+    folder: PathBuf,
 }
 
 impl Group {
-    /// Puts a process in. The first of several writes waits for the kernel's other readers, 7 to 15 ms on an idle
-    /// machine with version 1, the rest of them not.
-    pub(crate) fn attach(&self, pid: i32) -> io::Result<()> {
-        self.folders.iter().try_for_each(|folder| fs::write(folder.join("cgroup.procs"), pid.to_string()))
+    /// Puts the calling process in. The first of several writes waits for the kernel's other readers, 7 to 15 ms on
+    /// an idle machine with version 1, the rest of them not.
+    pub(crate) fn enter(&self) -> io::Result<()> {
+        self.folders().try_for_each(|folder| fs::write(folder.join("cgroup.procs"), "0"))
+    }
+
+    /// Sets the limits.
+    pub(crate) fn limit(&self, limits: &SandboxLimits) -> io::Result<()> {
+        self.parts.iter().try_for_each(|part| part.hierarchy.limit(&part.folder, limits))
+    }
+
+    /// Gives it the sandbox's name where the kernel can (version 1).
+    pub(crate) fn rename(&mut self, name: &str) {
+        for part in self.parts.iter_mut().filter(|part| part.hierarchy.version == Version::One) {
+            let new = part.folder.with_file_name(name);
+            if fs::rename(&part.folder, &new).is_ok() {
+                part.folder = new;
+            }
+        }
+    }
+
+    /// Stops all its processes where they are, or lets them go on.
+    pub(crate) fn hold(&self, frozen: bool) -> io::Result<()> {
+        let part = self.parts.iter().find(|part| part.hierarchy.controllers.contains(FREEZER));
+        let part = part.ok_or_else(|| io::Error::other("this host has no control group that freezes"))?;
+        let folder = &part.folder;
+        let (file, value, told, sign) = match (part.hierarchy.version, frozen) {
+            (Version::One, true) => ("freezer.state", "FROZEN", "freezer.state", "FROZEN"),
+            (Version::One, false) => ("freezer.state", "THAWED", "freezer.state", "THAWED"),
+            (Version::Two, true) => ("cgroup.freeze", "1", "cgroup.events", "frozen 1"),
+            (Version::Two, false) => ("cgroup.freeze", "0", "cgroup.events", "frozen 0"),
+        };
+        for attempt in 0..REMOVE_ATTEMPTS {
+            // Version 1 may find a process that cannot stop yet: asking again is how it goes on.
+            fs::write(folder.join(file), value)?;
+            if fs::read_to_string(folder.join(told))?.lines().any(|line| line == sign) {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_micros(50 + u64::from(attempt) * 20));
+        }
+        Err(io::Error::other("a process does not stop"))
+    }
+
+    /// Lets its processes go on, without waiting until they do.
+    pub(crate) fn thaw(&self) -> io::Result<()> {
+        let part = self.parts.iter().find(|part| part.hierarchy.controllers.contains(FREEZER));
+        part.map_or(Ok(()), |part| match part.hierarchy.version {
+            Version::One => fs::write(part.folder.join("freezer.state"), "THAWED"),
+            Version::Two => fs::write(part.folder.join("cgroup.freeze"), "0"),
+        })
+    }
+
+    /// The names of its folders.
+    pub(crate) fn names(&self) -> impl Iterator<Item = String> {
+        self.folders().filter_map(|folder| Some(folder.file_name()?.to_str()?.to_owned()))
+    }
+
+    fn folders(&self) -> impl Iterator<Item = &PathBuf> {
+        self.parts.iter().map(|part| &part.folder)
     }
 
     /// The processes in it, as the host numbers them.
     pub(crate) fn processes(&self) -> BTreeSet<i32> {
-        let lists =
-            self.folders.iter().filter_map(|folder| fs::read_to_string(folder.join("cgroup.procs")).ok());
+        let lists = self.folders().filter_map(|folder| fs::read_to_string(folder.join("cgroup.procs")).ok());
         lists
             .flat_map(|list| list.lines().filter_map(|line| line.parse().ok()).collect::<Vec<i32>>())
             .collect()
@@ -119,7 +187,7 @@ impl Group {
     /// How many processes the kernel has killed for want of memory.
     pub(crate) fn killed_for_memory(&self) -> u64 {
         let files = ["memory.events", "memory.oom_control"];
-        let paths = self.folders.iter().flat_map(|folder| files.map(|file| folder.join(file)));
+        let paths = self.folders().flat_map(|folder| files.map(|file| folder.join(file)));
         let texts = paths.filter_map(|path| fs::read_to_string(path).ok());
         texts
             .flat_map(|text| {
@@ -132,6 +200,8 @@ impl Group {
 
     /// Kills what is left in it and removes it.
     pub(crate) fn remove(&self) {
+        // What is frozen cannot die.
+        let _ = self.thaw();
         for attempt in 0..REMOVE_ATTEMPTS {
             for pid in self.processes() {
                 let _ = nix::sys::signal::kill(
@@ -139,12 +209,12 @@ impl Group {
                     nix::sys::signal::Signal::SIGKILL,
                 );
             }
-            for folder in &self.folders {
+            for folder in self.folders() {
                 let _ = fs::remove_dir(folder);
                 // The owner's group goes with its last sandbox; while there are others, this is refused.
                 let _ = folder.parent().map(fs::remove_dir);
             }
-            if !self.folders.iter().any(|folder| folder.exists()) {
+            if !self.folders().any(|folder| folder.exists()) {
                 return;
             }
             std::thread::sleep(Duration::from_micros(100 + u64::from(attempt) * 20));
@@ -167,7 +237,8 @@ impl Hierarchy {
 
     /// Lets the groups below `folder` have the controllers.
     fn delegate(&self, folder: &Path) -> io::Result<()> {
-        let names: Vec<String> = self.controllers.iter().map(|name| format!("+{name}")).collect();
+        let controllers = self.controllers.iter().filter(|name| **name != FREEZER);
+        let names: Vec<String> = controllers.map(|name| format!("+{name}")).collect();
         fs::write(folder.join("cgroup.subtree_control"), names.join(" "))
     }
 
@@ -237,9 +308,9 @@ impl<'a> Mount<'a> {
                 let offered = fs::read_to_string(Path::new(self.point).join("cgroup.controllers")).ok()?;
                 let names: BTreeSet<&str> = offered.split_whitespace().collect();
                 let controllers: BTreeSet<&'static str> =
-                    WANTED.into_iter().filter(|name| names.contains(name)).collect();
+                    WANTED.into_iter().filter(|name| *name == FREEZER || names.contains(name)).collect();
                 // A group that holds processes cannot hand controllers on: ours begin at the top.
-                (!controllers.is_empty()).then(|| Hierarchy {
+                Some(Hierarchy {
                     version: Version::Two,
                     controllers,
                     folder: Path::new(self.point).join(ROOT),

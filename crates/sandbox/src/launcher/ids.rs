@@ -85,47 +85,48 @@ pub(crate) struct Namespaces {
     pub(crate) own: OwnedFd,
     /// Maps ids on disk to ids of the sandbox, for the mounts of its state.
     pub(crate) storage: OwnedFd,
-    /// The same for the base of /workspace, where a stranger owns it.
-    pub(crate) base: Option<OwnedFd>,
 }
 
 /// Makes the namespaces of a sandbox.
-pub(crate) fn namespaces(slot: u32, workspace_base: Option<&Path>) -> io::Result<Namespaces> {
+pub(crate) fn namespaces(slot: u32) -> io::Result<Namespaces> {
     let base = base_of(slot);
     let own = namespace(&format!("0 {base} {RANGE}\n"))?;
     let storage = namespace(&format!("{STORAGE} {base} {RANGE}\n{STORAGE_OF_ROOT} 0 1\n"))?;
-    let base = workspace_base.map(|path| base_namespace(path, base)).transpose()?.flatten();
-    Ok(Namespaces { own, storage, base })
+    Ok(Namespaces { own, storage })
 }
 
-/// A map that shows the owner of `path` as the agent; `None` where a sandbox of ours wrote it.
-fn base_namespace(path: &Path, base: u32) -> io::Result<Option<OwnedFd>> {
+/// A map that shows the owner of `path` as the agent; `None` where a sandbox of ours wrote it. Called in a new process
+/// namespace, with the new root as the current directory: its own /proc knows the helper.
+pub(crate) fn base_namespace(path: &Path, base: u32) -> io::Result<Option<OwnedFd>> {
     use std::os::unix::fs::MetadataExt as _;
     let metadata = fs::metadata(path)?;
     if (STORAGE..STORAGE + RANGE).contains(&metadata.uid()) {
         return Ok(None);
     }
     let agent = base + AGENT;
-    let helper = Helper::start()?;
+    let helper = Helper::start("proc")?;
     helper.map("uid_map", &format!("{} {agent} 1\n", metadata.uid()))?;
     helper.map("gid_map", &format!("{} {agent} 1\n", metadata.gid()))?;
     helper.namespace().map(Some)
 }
 
 fn namespace(map: &str) -> io::Result<OwnedFd> {
-    let helper = Helper::start()?;
+    let helper = Helper::start("/proc")?;
     helper.map("uid_map", map)?;
     helper.map("gid_map", map)?;
     helper.namespace()
 }
 
 /// A process that holds a new user namespace until it has been opened.
-struct Helper(i32);
+struct Helper {
+    pid: i32,
+    proc: &'static str,
+}
 
 impl Helper {
-    fn start() -> io::Result<Self> {
+    fn start(proc: &'static str) -> io::Result<Self> {
         match sys::clone_process(libc::CLONE_NEWUSER)? {
-            Some(pid) => Ok(Self(pid)),
+            Some(pid) => Ok(Self { pid, proc }),
             None => loop {
                 nix::unistd::pause();
             },
@@ -133,17 +134,17 @@ impl Helper {
     }
 
     fn map(&self, file: &str, map: &str) -> io::Result<()> {
-        fs::write(format!("/proc/{}/{file}", self.0), map)
+        fs::write(format!("{}/{}/{file}", self.proc, self.pid), map)
     }
 
     fn namespace(&self) -> io::Result<OwnedFd> {
-        Ok(File::open(format!("/proc/{}/ns/user", self.0))?.into())
+        Ok(File::open(format!("{}/{}/ns/user", self.proc, self.pid))?.into())
     }
 }
 
 impl Drop for Helper {
     fn drop(&mut self) {
-        let pid = Pid::from_raw(self.0);
+        let pid = Pid::from_raw(self.pid);
         let _ = kill(pid, Signal::SIGKILL);
         let _ = waitpid(pid, None);
     }

@@ -16,10 +16,19 @@ const MAX_BYTES: u32 = 4 << 20;
 /// To the launcher.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Command {
+    /// What every sandbox is made of; the first command.
+    Prepare(Box<Template>),
     /// Make a sandbox.
     Create(Box<Order>),
     /// Kill one; the answer is [`Notice::Ended`], also where there is none.
     Stop(SandboxId),
+    /// Stop all its processes where they are, or let them go on; the answer is [`Notice::Held`].
+    Hold {
+        /// Which.
+        id: SandboxId,
+        /// Whether they stop.
+        frozen: bool,
+    },
     /// Kill and remove what carries the label of this runtime folder, but for these.
     Reap {
         /// The folder of this owner's sandboxes.
@@ -36,6 +45,8 @@ pub(crate) enum Notice {
     Created(SandboxId),
     /// There is no such sandbox, and nothing of it is left.
     NotCreated(SandboxId, Fault),
+    /// What became of [`Command::Hold`]; a text says why it could not be done.
+    Held(SandboxId, Result<(), String>),
     /// The sandbox is gone and its resources are free.
     Ended(SandboxId, String),
     /// What [`Command::Reap`] removed.
@@ -68,17 +79,13 @@ pub(crate) enum Fault {
     Other(String),
 }
 
-/// A sandbox to make.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Order {
-    /// Its id.
-    pub(crate) id: SandboxId,
-    /// The folder of this owner's sandboxes; the sandbox gets one of its own in it.
+/// What all sandboxes of an owner are made of.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Template {
+    /// The folder of this owner's sandboxes; each gets one of its own in it.
     pub(crate) runtime: PathBuf,
-    /// What survives it.
-    pub(crate) state: PathBuf,
-    /// A read-only tree under /workspace.
-    pub(crate) workspace_base: Option<PathBuf>,
+    /// How many children wait ready for an order.
+    pub(crate) parked: usize,
     /// What is seen of the host, read-only: (host, inside).
     pub(crate) shown: Vec<(PathBuf, PathBuf)>,
     /// Paths inside that are covered by an empty file.
@@ -87,6 +94,25 @@ pub(crate) struct Order {
     pub(crate) links: Vec<(PathBuf, PathBuf)>,
     /// Small files: (inside, content).
     pub(crate) files: Vec<(PathBuf, String)>,
+}
+
+/// A sandbox to make.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Order {
+    /// Its id.
+    pub(crate) id: SandboxId,
+    /// What survives it.
+    pub(crate) state: PathBuf,
+    /// A read-only tree under /workspace.
+    pub(crate) workspace_base: Option<PathBuf>,
+    /// States of earlier sandboxes that this one goes on from, the newest first.
+    pub(crate) layers: Vec<PathBuf>,
+    /// A tree instead of the host's programs.
+    pub(crate) rootfs: Option<PathBuf>,
+    /// Whether the sandbox's root may write outside the usual places.
+    pub(crate) writable_root: bool,
+    /// What is seen of the host besides the template, read-only: (host, inside).
+    pub(crate) shown: Vec<(PathBuf, PathBuf)>,
     /// What it may use.
     pub(crate) limits: SandboxLimits,
     /// How its guest is set up.

@@ -6,8 +6,8 @@
 use std::ffi::CString;
 use std::fmt::Display;
 use std::fs::{self, File};
-use std::io;
-use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::io::{self, Read as _};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
@@ -15,14 +15,17 @@ use nix::libc;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 use super::ids::Namespaces;
-use super::order::{Fault, Order};
+use super::order::{Fault, Order, Template};
+use super::state::is_root_kept;
 use super::sys::{self, NewFileSystem, attr};
-use crate::layout;
 
 /// Read-only and without power.
-const SHOWN: u64 = attr::READ_ONLY | attr::NO_SUID | attr::NO_DEV;
+pub(super) const SHOWN: u64 = attr::READ_ONLY | attr::NO_SUID | attr::NO_DEV;
 /// Writable and without power.
-const KEPT: u64 = attr::NO_SUID | attr::NO_DEV;
+pub(super) const KEPT: u64 = attr::NO_SUID | attr::NO_DEV;
+
+/// The most that /tmp and /dev/shm each may hold.
+const TEMPORARY_BYTES: u64 = 2 << 30;
 
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
@@ -48,60 +51,143 @@ const MASKED_FOLDERS: [&str; 4] = ["acpi", "asound", "scsi", "driver"];
 const READ_ONLY_FOLDERS: [&str; 4] = ["sys", "bus", "fs", "irq"];
 
 /// Places in the root that exist, besides what is shown.
-const FOLDERS: [&str; 9] = ["dev", "proc", "tmp", "run", "mnt", "home", "etc", "var/lib", "var/cache"];
+const FOLDERS: [&str; 10] =
+    ["dev", "proc", "tmp", "run", "mnt", "home", "etc", "var/lib", "var/cache", "root"];
 
-type Result<T> = std::result::Result<T, Fault>;
+pub(super) type Result<T> = std::result::Result<T, Fault>;
 
-/// What the root is made of, besides the order.
+/// What the root is made of, before there is an order.
 pub(super) struct Parts<'a> {
-    /// What to show and where.
-    pub(super) order: &'a Order,
+    pub(super) template: &'a Template,
     /// With root: the namespaces that map ids. Without: `None`, and everything belongs to the one id.
     pub(super) namespaces: Option<&'a Namespaces>,
     /// The host's id of the sandbox's root and of the agent's group for terminals.
     pub(super) owner: u32,
-    /// An empty folder on the host that the new root covers while it is built.
-    pub(super) at: &'a Path,
-    /// The size of /tmp and /dev/shm.
-    pub(super) temporary_bytes: u64,
 }
 
-/// Builds the tree and moves into it. The host's tree is out of reach afterwards.
-pub(super) fn enter(parts: &Parts<'_>) -> Result<()> {
-    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
-        .map_err(at("make mounts private"))?;
-    let root = parts.new_tmpfs(1 << 20, 4_096, "0755", attr::NO_SUID | attr::NO_DEV)?;
-    sys::attach(root.as_fd(), parts.at).map_err(at("attach the root"))?;
-    std::env::set_current_dir(parts.at).map_err(at("enter the root"))?;
-    parts.make_skeleton()?;
-    // Before what is shown, which may lie below /tmp.
-    parts.mount_temporary(Path::new("tmp"))?;
-    parts.mount_devices()?;
-    // Deeper places come later, so that no mount covers one that is already there.
-    let mut shown: Vec<&(PathBuf, PathBuf)> = parts.order.shown.iter().collect();
-    shown.sort_by_key(|(_, inside)| inside.components().count());
-    for (host, inside) in shown {
-        parts.show(host, inside)?;
-    }
-    parts.mount_proc()?;
-    parts.mount_state()?;
-    sys::make_read_only(Path::new(".")).map_err(at("make the root read-only"))?;
-    nix::unistd::pivot_root(".", ".").map_err(at("change the root"))?;
-    umount2(".", MntFlags::MNT_DETACH).map_err(at("leave the host's root"))?;
-    std::env::set_current_dir("/").map_err(at("enter the new root"))
+/// A detached mount and the path below the root where it goes.
+pub(super) struct Tree {
+    pub(super) mount: OwnedFd,
+    pub(super) is_folder: bool,
+    pub(super) inside: PathBuf,
 }
 
 impl Parts<'_> {
+    /// Builds at `place`, an empty folder of the host, all that needs no order.
+    pub(super) fn prepare(&self, place: &Path) -> Result<()> {
+        mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
+            .map_err(at("make mounts private"))?;
+        let root = self.new_tmpfs(1 << 20, 4_096, "0755", KEPT)?;
+        sys::attach(root.as_fd(), place).map_err(at("attach the root"))?;
+        std::env::set_current_dir(place).map_err(at("enter the root"))?;
+        self.make_skeleton()?;
+        // Before what is shown, which may lie below /tmp.
+        self.mount_temporary(Path::new("tmp"))?;
+        self.mount_devices()?;
+        let shown = self.open_all(&self.template.shown)?;
+        shown.iter().try_for_each(|tree| self.attach(tree))?;
+        self.mount_proc()
+    }
+
+    /// Adds what the order asks for and moves into the root. The host's tree is out of reach afterwards.
+    ///
+    /// What the sandbox before this one may have written (links!) is walked only once the root is this process's own.
+    pub(super) fn complete(&self, order: &Order) -> Result<()> {
+        let bytes = (order.limits.memory_bytes / 2).clamp(1 << 20, TEMPORARY_BYTES);
+        if bytes != TEMPORARY_BYTES {
+            resize(Path::new("tmp"), bytes)?;
+            resize(Path::new("dev/shm"), bytes)?;
+        }
+        let shown = self.open_all(&order.shown)?;
+        let places = self.open_places(order)?;
+        let old = is_root_kept(order).then(|| self.keep_root(order)).transpose()?;
+        nix::unistd::pivot_root(".", ".").map_err(at("change the root"))?;
+        if let Some(old) = &old {
+            self.move_over(order, old)?;
+        }
+        shown.iter().try_for_each(|tree| self.attach(tree))?;
+        places.iter().try_for_each(|tree| self.attach(tree))?;
+        umount2(".", MntFlags::MNT_DETACH).map_err(at("leave the host's root"))?;
+        std::env::set_current_dir("/").map_err(at("enter the new root"))?;
+        if old.is_none() {
+            sys::make_read_only(Path::new("/")).map_err(at("make the root read-only"))?;
+        }
+        Ok(())
+    }
+
+    /// Puts a root that persists over the one so far, and gives that.
+    fn keep_root(&self, order: &Order) -> Result<File> {
+        let skeleton = sys::open_mount(Path::new(".")).map_err(at("open the root"))?;
+        let root = self.kept_root(order, skeleton)?;
+        let old = File::open(".").map_err(at("open the root"))?;
+        sys::attach(root.as_fd(), Path::new(".")).map_err(at("mount the root that persists"))?;
+        // The current directory lies below what is now mounted on it.
+        let new = sys::reopen(root.as_fd()).map_err(at("enter the root that persists"))?;
+        nix::unistd::fchdir(&new).map_err(at("enter the root that persists"))?;
+        Ok(old)
+    }
+
+    /// Moves what is mounted in the old root to the new one.
+    fn move_over(&self, order: &Order, old: &File) -> Result<()> {
+        let mut moved: Vec<PathBuf> = ["proc", "dev", "tmp"].map(PathBuf::from).to_vec();
+        if order.rootfs.is_none() {
+            moved.extend(self.template.shown.iter().map(|(_, inside)| relative(inside)));
+        }
+        moved.sort();
+        let mut last: Option<&PathBuf> = None;
+        for path in &moved {
+            // What lies below one that has moved has moved with it.
+            if last.is_some_and(|last| path.starts_with(last)) {
+                continue;
+            }
+            if old_is_folder(old, path) {
+                self.make_folder(path)?;
+            } else {
+                self.make_file(path)?;
+            }
+            sys::move_mount(old.as_fd(), path).map_err(|error| path_fault(path, &error))?;
+            last = Some(path);
+        }
+        if order.rootfs.is_some() { self.adapt_rootfs() } else { Ok(()) }
+    }
+
+    /// What a tree from elsewhere needs to be at home here: our user, our names.
+    fn adapt_rootfs(&self) -> Result<()> {
+        for (inside, content) in &self.template.files {
+            let inside = relative(inside);
+            let old = read_small(&inside);
+            let new = match inside.to_str() {
+                Some("etc/passwd" | "etc/group") => with_missing_lines(&old, content),
+                Some("etc/hosts" | "etc/hostname" | "etc/resolv.conf") => content.clone(),
+                _ if old.is_empty() => content.clone(),
+                _ => continue,
+            };
+            self.make_parent(&inside)?;
+            let _ = fs::remove_file(&inside);
+            fs::write(&inside, new).map_err(|error| path_fault(&inside, &error))?;
+            self.own(&inside)?;
+        }
+        Ok(())
+    }
+
+    /// Opens paths of the host to be shown; deeper places come later, so that no mount covers one that is already
+    /// there.
+    fn open_all(&self, paths: &[(PathBuf, PathBuf)]) -> Result<Vec<Tree>> {
+        let mut paths: Vec<&(PathBuf, PathBuf)> = paths.iter().collect();
+        paths.sort_by_key(|(_, inside)| inside.components().count());
+        paths.into_iter().map(|(host, inside)| self.open(host, inside)).collect()
+    }
+
     fn make_skeleton(&self) -> Result<()> {
         for folder in FOLDERS {
             self.make_folder(Path::new(folder))?;
         }
-        for (inside, target) in &self.order.links {
+        for (inside, target) in &self.template.links {
             let inside = relative(inside);
             self.make_parent(&inside)?;
             symlink(target, &inside).map_err(|error| path_fault(&inside, &error))?;
         }
-        for (inside, content) in &self.order.files {
+        for (inside, content) in &self.template.files {
             let inside = relative(inside);
             self.make_parent(&inside)?;
             fs::write(&inside, content).map_err(|error| path_fault(&inside, &error))?;
@@ -110,8 +196,8 @@ impl Parts<'_> {
         Ok(())
     }
 
-    /// Shows a file or folder of the host, read-only.
-    fn show(&self, host: &Path, inside: &Path) -> Result<()> {
+    /// Opens a file or folder of the host to be shown, read-only.
+    fn open(&self, host: &Path, inside: &Path) -> Result<Tree> {
         let fault = |error: io::Error| path_fault(host, &error);
         let is_folder = fs::metadata(host).map_err(fault)?.is_dir();
         let tree = sys::open_tree(host).map_err(fault)?;
@@ -122,13 +208,17 @@ impl Parts<'_> {
         if !mapped {
             sys::set_attributes(tree.as_fd(), SHOWN, None).map_err(fault)?;
         }
-        let inside = relative(inside);
-        if is_folder {
-            self.make_folder(&inside)?;
+        Ok(Tree { mount: tree, is_folder, inside: relative(inside) })
+    }
+
+    /// Attaches a tree at its place below the current directory.
+    fn attach(&self, tree: &Tree) -> Result<()> {
+        if tree.is_folder {
+            self.make_folder(&tree.inside)?;
         } else {
-            self.make_file(&inside)?;
+            self.make_file(&tree.inside)?;
         }
-        sys::attach(tree.as_fd(), &inside).map_err(|error| path_fault(&inside, &error))
+        sys::attach(tree.mount.as_fd(), &tree.inside).map_err(|error| path_fault(&tree.inside, &error))
     }
 
     fn mount_devices(&self) -> Result<()> {
@@ -176,7 +266,7 @@ impl Parts<'_> {
                 cover(mask, &Path::new("proc").join(name))?;
             }
         }
-        for path in &self.order.hidden {
+        for path in &self.template.hidden {
             cover(file, &relative(path))?;
         }
         fs::remove_file(file).map_err(at("remove a mask"))?;
@@ -189,85 +279,11 @@ impl Parts<'_> {
     }
 
     fn mount_temporary(&self, inside: &Path) -> Result<()> {
-        let tmpfs = self.new_tmpfs(self.temporary_bytes, 1 << 18, "1777", KEPT)?;
+        let tmpfs = self.new_tmpfs(TEMPORARY_BYTES, 1 << 18, "1777", KEPT)?;
         sys::attach(tmpfs.as_fd(), inside).map_err(at("mount a temporary folder"))
     }
 
-    /// The places that persist.
-    fn mount_state(&self) -> Result<()> {
-        let state = &self.order.state;
-        self.keep(&state.join(layout::HOME_STATE), layout::HOME)?;
-        self.keep(&state.join(layout::GUEST_STATE), layout::GUEST)?;
-        match &self.order.workspace_base {
-            None => self.keep(&state.join(layout::WORKSPACE_STATE), layout::WORKSPACE),
-            Some(base) => self.overlay(base),
-        }
-    }
-
-    /// Shows a folder of the state, writable.
-    fn keep(&self, host: &Path, inside: &str) -> Result<()> {
-        let tree = self.storage(host)?;
-        let inside = relative(Path::new(inside));
-        self.make_folder(&inside)?;
-        sys::attach(tree.as_fd(), &inside).map_err(|error| path_fault(host, &error))
-    }
-
-    /// A detached mount of a folder of the state, with its owners as the sandbox sees them.
-    fn storage(&self, host: &Path) -> Result<OwnedFd> {
-        let tree = sys::open_tree(host).map_err(|error| path_fault(host, &error))?;
-        self.map_ids(&tree, KEPT, self.namespaces.map(|ids| ids.storage.as_fd()), host)?;
-        Ok(tree)
-    }
-
-    fn map_ids(&self, tree: &OwnedFd, set: u64, ids: Option<BorrowedFd<'_>>, host: &Path) -> Result<()> {
-        sys::set_attributes(tree.as_fd(), set, ids).map_err(|error| match error.raw_os_error() {
-            Some(libc::EINVAL | libc::EOPNOTSUPP) if ids.is_some() => Fault::Unsupported {
-                missing: format!("id-mapped mounts on the file system of {}", host.display()),
-                fix: "keep Journeyman's data on ext4, XFS or btrfs and use Linux 5.19 or later".to_owned(),
-            },
-            _ => path_fault(host, &error),
-        })
-    }
-
-    /// /workspace: the base below, what the sandbox writes above.
-    fn overlay(&self, base: &Path) -> Result<()> {
-        let lower = sys::open_tree(base).map_err(|error| path_fault(base, &error))?;
-        let ids = self.namespaces.map(|ids| ids.base.as_ref().unwrap_or(&ids.storage).as_fd());
-        self.map_ids(&lower, SHOWN, ids, base)?;
-        let upper = self.storage(&self.order.state.join(layout::OVERLAY_STATE))?;
-        let overlay = self.new_overlay(&lower, &upper).map_err(|error| Fault::Unsupported {
-            missing: format!("an overlay for /workspace over {} ({error})", base.display()),
-            fix: "use Linux 5.19 or later with overlayfs, and keep Journeyman's data on ext4, XFS or btrfs"
-                .to_owned(),
-        })?;
-        let inside = relative(Path::new(layout::WORKSPACE));
-        self.make_folder(&inside)?;
-        sys::attach(overlay.as_fd(), &inside).map_err(at("mount /workspace"))
-    }
-
-    /// The layers are named by descriptors, so that no path of the host shows in /proc/mounts.
-    fn new_overlay(&self, lower: &OwnedFd, upper: &OwnedFd) -> io::Result<OwnedFd> {
-        let layer = |fd: &OwnedFd, name: &str| {
-            CString::new(format!("/proc/self/fd/{}{name}", fd.as_raw_fd())).map_err(io::Error::other)
-        };
-        let overlay = NewFileSystem::open(c"overlay")?;
-        if overlay.descriptor(c"lowerdir+", lower.as_fd()).is_err() {
-            // Before Linux 6.8 (and where that is refused) layers have paths.
-            overlay.option(c"lowerdir", &layer(lower, "")?)?;
-        }
-        overlay.option(c"upperdir", &layer(upper, "/upper")?)?;
-        overlay.option(c"workdir", &layer(upper, "/work")?)?;
-        if self.namespaces.is_none() {
-            overlay.flag(c"userxattr")?;
-        } else {
-            // Renaming a folder of the base works as anywhere else; without root it is refused as "another device",
-            // which `mv` takes for a reason to copy.
-            overlay.option(c"redirect_dir", c"on")?;
-        }
-        overlay.mount(KEPT)
-    }
-
-    fn new_tmpfs(&self, bytes: u64, inodes: u64, mode: &str, attributes: u64) -> Result<OwnedFd> {
+    pub(super) fn new_tmpfs(&self, bytes: u64, inodes: u64, mode: &str, attributes: u64) -> Result<OwnedFd> {
         let make = || {
             let number = |value: u64| CString::new(value.to_string()).map_err(io::Error::other);
             let tmpfs = NewFileSystem::open(c"tmpfs")?;
@@ -288,7 +304,7 @@ impl Parts<'_> {
     }
 
     /// Makes a folder and those above it; one that is there stays.
-    fn make_folder(&self, inside: &Path) -> Result<()> {
+    pub(super) fn make_folder(&self, inside: &Path) -> Result<()> {
         let mut path = PathBuf::new();
         for part in inside.components() {
             path.push(part);
@@ -331,12 +347,45 @@ fn cover(mask: &Path, target: &Path) -> Result<()> {
     sys::attach(tree.as_fd(), target).map_err(at("cover a file of /proc"))
 }
 
+/// Changes the size of a tmpfs.
+fn resize(target: &Path, bytes: u64) -> Result<()> {
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    let options = format!("size={bytes}");
+    mount(None::<&str>, target, None::<&str>, flags | MsFlags::MS_REMOUNT, Some(options.as_str()))
+        .map_err(at("change the size of a temporary folder"))
+}
+
+fn old_is_folder(old: &File, path: &Path) -> bool {
+    nix::sys::stat::fstatat(old, path, nix::fcntl::AtFlags::empty())
+        .is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFDIR)
+}
+
+/// A text that should be small; nothing where it is none, cannot be read, or would make us wait.
+fn read_small(path: &Path) -> String {
+    let mut text = String::new();
+    if let Ok(file) = File::options().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW).open(path)
+    {
+        let _ = file.take(1 << 20).read_to_string(&mut text);
+    }
+    text
+}
+
+/// The lines of `old`, and those of `wanted` whose name or id it lacks.
+fn with_missing_lines(old: &str, wanted: &str) -> String {
+    let field = |line: &str, number: usize| line.split(':').nth(number).map(str::to_owned);
+    let has = |line: &str| {
+        old.lines().any(|other| field(other, 0) == field(line, 0) || field(other, 2) == field(line, 2))
+    };
+    let missing = wanted.lines().filter(|line| !has(line));
+    old.lines().chain(missing).map(|line| format!("{line}\n")).collect()
+}
+
 fn mount_kind(kind: &str, target: &str, flags: MsFlags, options: &str) -> Result<()> {
     mount(Some(kind), target, Some(kind), flags, Some(options)).map_err(at("mount a kernel file system"))
 }
 
 /// The path below the root that is being built, which is the current directory.
-fn relative(inside: &Path) -> PathBuf {
+pub(super) fn relative(inside: &Path) -> PathBuf {
     inside.components().filter(|part| matches!(part, std::path::Component::Normal(_))).collect()
 }
 
@@ -345,7 +394,7 @@ pub(super) fn at<E: Display>(step: &'static str) -> impl Fn(E) -> Fault {
     move |error| Fault::Other(format!("{step}: {error}"))
 }
 
-fn path_fault(path: &Path, error: &io::Error) -> Fault {
+pub(super) fn path_fault(path: &Path, error: &io::Error) -> Fault {
     match error.raw_os_error() {
         Some(libc::ENOSPC | libc::EDQUOT) => Fault::DiskFull { path: path.to_owned() },
         _ => Fault::Path { path: path.to_owned(), message: error.to_string() },

@@ -73,6 +73,31 @@ pub(super) fn open_tree(path: &Path) -> io::Result<OwnedFd> {
     own(unsafe { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, path.as_ptr(), flags) })
 }
 
+/// A detached copy of the mount at `path` without what is mounted below it.
+pub(super) fn open_mount(path: &Path) -> io::Result<OwnedFd> {
+    let path = c_path(path)?;
+    let flags = OPEN_TREE_CLONE | libc::O_CLOEXEC as libc::c_uint;
+    // SAFETY: the path is a C string that lives through the call.
+    own(unsafe { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, path.as_ptr(), flags) })
+}
+
+/// The same folder, opened for reading: the root of a mount that has been attached meanwhile.
+pub(super) fn reopen(mount: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC;
+    // SAFETY: an open descriptor and a C string that lives through the call.
+    own(unsafe { c_long::from(libc::openat(mount.as_raw_fd(), c".".as_ptr(), flags)) })
+}
+
+/// Moves what is mounted at `path` below the folder `from` to the same path below the current directory.
+pub(super) fn move_mount(from: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
+    let path = c_path(path)?;
+    // SAFETY: open descriptors and a C string that lives through the call.
+    check(unsafe {
+        libc::syscall(libc::SYS_move_mount, from.as_raw_fd(), path.as_ptr(), libc::AT_FDCWD, path.as_ptr(), 0)
+    })
+    .map(drop)
+}
+
 #[repr(C)]
 #[derive(Default)]
 struct MountAttr {
@@ -259,6 +284,22 @@ pub(super) fn close_on_exec_from(first: libc::c_uint) -> io::Result<()> {
 pub(super) fn close_from(first: libc::c_uint) -> io::Result<()> {
     // SAFETY: called when the program starts, before anything owns a descriptor from `first` on.
     check(unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) }).map(drop)
+}
+
+/// Closes every descriptor but these.
+///
+/// For a clone that never returns from its work: what owned the others is never dropped in it.
+pub(super) fn close_all_but(kept: &mut [RawFd]) {
+    kept.sort_unstable();
+    let mut first = 0;
+    for fd in kept.iter().filter_map(|fd| libc::c_uint::try_from(*fd).ok()).chain([libc::c_uint::MAX]) {
+        if fd > first {
+            let last = if fd == libc::c_uint::MAX { fd } else { fd - 1 };
+            // SAFETY: integers only; nobody uses these descriptors in this process any more.
+            unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+        }
+        first = fd.saturating_add(1);
+    }
 }
 
 /// Puts copies of `sources` at the descriptors 0, 1, 2 …; they stay open in the next program.

@@ -14,7 +14,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::{LauncherProgram, NativeConfig};
 use crate::error::{FileFault, SandboxError, WhileDoing as _};
-use crate::launcher::{Command, Fault, Notice, Order, ROLE, receive, send};
+use crate::launcher::{Command, Fault, Notice, Order, ROLE, Template, receive, send};
 
 /// How long the launcher may take for an order; far beyond what it needs on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -31,6 +31,7 @@ struct Shared {
     dead: bool,
     creating: HashMap<SandboxId, oneshot::Sender<Result<(), Fault>>>,
     alive: HashMap<SandboxId, watch::Sender<Option<String>>>,
+    holding: HashMap<SandboxId, Vec<oneshot::Sender<Result<(), String>>>>,
     reaping: Vec<oneshot::Sender<Vec<SandboxId>>>,
 }
 
@@ -54,7 +55,7 @@ impl End {
 
 impl Link {
     /// Starts a launcher and a thread that listens to it.
-    pub(super) fn start(config: &NativeConfig) -> Result<Arc<Self>, SandboxError> {
+    pub(super) fn start(config: &NativeConfig, template: &Template) -> Result<Arc<Self>, SandboxError> {
         make_runtime_dir(&config.runtime_dir).while_doing("make the runtime folder")?;
         let (ours, theirs) = UnixStream::pair().while_doing("make the launcher's socket")?;
         let child = start_launcher(&config.launcher, theirs).while_doing("start the sandbox launcher")?;
@@ -65,7 +66,9 @@ impl Link {
             .name("sandbox-launcher".to_owned())
             .spawn(move || listen(reader, child, &heard))
             .while_doing("listen to the sandbox launcher")?;
-        Ok(Arc::new(Self { control: Mutex::new(ours), shared }))
+        let link = Arc::new(Self { control: Mutex::new(ours), shared });
+        link.send(&Command::Prepare(Box::new(template.clone())))?;
+        Ok(link)
     }
 
     /// Whether the launcher runs.
@@ -112,6 +115,16 @@ impl Link {
                 source: "the launcher does not answer".into(),
             }),
         }
+    }
+
+    /// Stops all processes of a sandbox where they are, or lets them go on.
+    pub(super) async fn hold(&self, id: SandboxId, frozen: bool) -> Result<(), SandboxError> {
+        let (held, answer) = oneshot::channel();
+        self.lock().holding.entry(id).or_default().push(held);
+        self.send(&Command::Hold { id, frozen })?;
+        let answer = tokio::time::timeout(PATIENCE, answer).await.while_doing("freeze a sandbox")?;
+        let dead = |_| SandboxError::Gone { cause: "the sandbox launcher died".to_owned() };
+        answer.map_err(dead)?.while_doing("freeze a sandbox")
     }
 
     /// Ends a sandbox without waiting for it.
@@ -185,9 +198,14 @@ fn listen(control: UnixStream, mut child: Child, shared: &Mutex<Shared>) {
                 answer(shared.creating.remove(&id), Err(fault));
             }
             Notice::Ended(id, cause) => {
+                shared.holding.remove(&id);
                 if let Some(end) = shared.alive.remove(&id) {
                     end.send_replace(Some(cause));
                 }
+            }
+            Notice::Held(id, result) => {
+                let waiting = shared.holding.get_mut(&id).filter(|waiting| !waiting.is_empty());
+                answer(waiting.map(|waiting| waiting.remove(0)), result);
             }
             Notice::Reaped(ids) => {
                 if !shared.reaping.is_empty() {
@@ -202,6 +220,7 @@ fn listen(control: UnixStream, mut child: Child, shared: &Mutex<Shared>) {
     shared.dead = true;
     shared.creating.clear();
     shared.reaping.clear();
+    shared.holding.clear();
     for (_, end) in shared.alive.drain() {
         end.send_replace(Some("the sandbox launcher died".to_owned()));
     }

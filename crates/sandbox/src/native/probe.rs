@@ -9,7 +9,7 @@ use domain::SandboxId;
 use super::{NativeConfig, NativeProvider, describe};
 use crate::error::SandboxError;
 use crate::launcher::{Cgroups, Mode};
-use crate::native::template::Template;
+use crate::native::template::HostTemplate;
 use crate::provider::{Exec, Output, Sandbox, SandboxLimits, SandboxProvider as _, SandboxSpec};
 
 /// One thing that was looked at.
@@ -166,10 +166,10 @@ async fn check(sandbox: &dyn Sandbox, name: &'static str, command: &str, expecte
 
 /// What a sandbox would see of this machine.
 fn template(config: &NativeConfig) -> Probe {
-    let template = Template::of_host(config.home.as_deref());
-    let paths = template.shown.iter().map(|(_, inside)| inside.display().to_string());
+    let template = HostTemplate::of_host(config.home.as_deref());
+    let paths = template.root.shown.iter().map(|(_, inside)| inside.display().to_string());
     let outside_etc: Vec<String> = paths.filter(|path| !path.starts_with("/etc/")).collect();
-    let settings = template.shown.len() - outside_etc.len();
+    let settings = template.root.shown.len() - outside_etc.len();
     Probe::good("shown to sandboxes", format!("{} and {settings} settings of /etc", outside_etc.join(" ")))
 }
 

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::launcher::Template;
 use crate::layout;
 
 /// Folders of programs; on most machines some are links into /usr.
@@ -77,32 +78,27 @@ const HIDDEN: &[&str] =
 
 /// What a sandbox sees of this machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Template {
-    /// Read-only: (host, inside).
-    pub(super) shown: Vec<(PathBuf, PathBuf)>,
-    /// Symbolic links: (inside, target).
-    pub(super) links: Vec<(PathBuf, PathBuf)>,
-    /// Shown files that are covered by an empty one.
-    pub(super) hidden: Vec<PathBuf>,
-    /// Files that we write: (inside, content).
-    pub(super) files: Vec<(PathBuf, String)>,
+pub(super) struct HostTemplate {
+    /// Its root.
+    pub(super) root: Template,
     /// The environment of commands.
     pub(super) environment: Vec<(String, String)>,
 }
 
-impl Template {
+impl HostTemplate {
     /// Finds what there is on this machine.
     pub(super) fn of_host(home: Option<&Path>) -> Self {
-        let mut template = Self { files: accounts(), ..Self::default() };
+        let root = Template { files: accounts(), ..Template::default() };
+        let mut template = Self { root, ..Self::default() };
         for path in PROGRAMS {
             template.show(Path::new(path));
         }
         for name in SETTINGS.iter().chain(MORE_SETTINGS) {
             template.show(&Path::new("/etc").join(name));
         }
-        template.links.push(("/etc/mtab".into(), "/proc/self/mounts".into()));
-        template.links.push(("/var/tmp".into(), "/tmp".into()));
-        template.links.push(("/var/run".into(), "/run".into()));
+        template.root.links.push(("/etc/mtab".into(), "/proc/self/mounts".into()));
+        template.root.links.push(("/var/tmp".into(), "/tmp".into()));
+        template.root.links.push(("/var/run".into(), "/run".into()));
         let home = home.filter(|home| home.is_absolute() && *home != Path::new("/"));
         if let Some(home) = home {
             for name in HOME_FOLDERS {
@@ -111,7 +107,7 @@ impl Template {
         }
         let of_node = home.and_then(newest_node).map(|bin| bin.with_file_name("etc").join("npmrc"));
         let hidden = HIDDEN.iter().map(PathBuf::from).chain(of_node);
-        template.hidden = hidden.filter(|path| path.exists()).collect();
+        template.root.hidden = hidden.filter(|path| path.exists()).collect();
         template.environment = environment(home);
         template
     }
@@ -120,9 +116,9 @@ impl Template {
     fn show(&mut self, path: &Path) {
         let Ok(metadata) = path.symlink_metadata() else { return };
         if !metadata.is_symlink() {
-            self.shown.push((path.to_owned(), path.to_owned()));
+            self.root.shown.push((path.to_owned(), path.to_owned()));
         } else if let Ok(target) = std::fs::read_link(path) {
-            self.links.push((path.to_owned(), target));
+            self.root.links.push((path.to_owned(), target));
         }
     }
 }
