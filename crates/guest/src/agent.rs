@@ -1,31 +1,48 @@
 //! The agent: takes requests, starts processes, reads and writes files.
 //!
-//! Plain threads, one per connection. Its one rule: a slow or silent owner can make a command wait, but never
+//! Plain threads, one per connection and one per process that goes on by itself. Its one rule: a slow or silent owner can make a command wait, but never
 //! makes the agent hold more than a bounded piece of its output.
 
+mod accounts;
 mod background;
 mod children;
 mod connection;
+mod dispatch;
 mod exec;
 mod files;
+mod machine;
+mod ports;
 mod processes;
 mod pump;
 mod search;
 mod shell;
+mod started;
 mod sys;
+mod transfer;
+mod tree;
+mod watch;
 
+use std::collections::HashMap;
 use std::io;
+use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use nix::sys::signal::Signal;
+
+use crate::names;
 use crate::protocol::Setup;
+use accounts::User;
 use background::Backgrounds;
 use children::Children;
+use machine::LastFigures;
 use shell::Shell;
+use started::Started;
 
 /// Who waits for ended processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +59,9 @@ pub struct Agent {
     children: Arc<Children>,
     shell: Shell,
     backgrounds: Backgrounds,
+    started: Started,
+    figures: LastFigures,
+    connections: Mutex<HashMap<u64, UnixStream>>,
     stopped: Arc<AtomicBool>,
 }
 
@@ -55,6 +75,9 @@ impl Agent {
             children: Children::new(waits),
             shell: Shell::new(&state),
             backgrounds,
+            started: Started::default(),
+            figures: LastFigures::default(),
+            connections: Mutex::default(),
             stopped: Arc::default(),
             setup,
         })
@@ -79,17 +102,34 @@ impl Agent {
                 }
                 Err(error) => return Err(error),
             };
-            if self.stopped.load(Ordering::Acquire) {
+            if self.is_stopped() {
                 return Ok(());
             }
             self.answer_in_thread(stream);
         }
     }
 
-    /// Kills every process that the agent started; [`Agent::serve`] ends with the next connection.
+    /// Kills every process that the agent started and closes all connections; [`Agent::serve`] ends with the next.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Release);
-        self.children.kill_all();
+        self.children.signal_all(Signal::SIGKILL);
+        for connection in lock(&self.connections).values() {
+            let _ = connection.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// Stops every process that the agent started where it is.
+    pub fn freeze(&self) {
+        self.children.signal_all(Signal::SIGSTOP);
+    }
+
+    /// Lets them go on.
+    pub fn thaw(&self) {
+        self.children.signal_all(Signal::SIGCONT);
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
     }
 
     fn answer_in_thread(self: &Arc<Self>, stream: UnixStream) {
@@ -97,26 +137,50 @@ impl Agent {
         // Where no thread can be had (the process limit is reached), dropping the connection tells the owner.
         let _ = std::thread::Builder::new().stack_size(512 << 10).spawn(move || {
             become_command_user(&agent.setup);
-            connection::answer(&agent, &stream);
+            let Ok(copy) = stream.try_clone() else { return };
+            let number = {
+                let mut connections = lock(&agent.connections);
+                let number = connections.keys().max().map_or(1, |number| number + 1);
+                connections.insert(number, copy);
+                number
+            };
+            // A stop that came before the entry did not see it.
+            if !agent.is_stopped() {
+                dispatch::serve(&agent, stream);
+            }
+            lock(&agent.connections).remove(&number);
         });
     }
 
-    /// A command with the sandbox's environment, user and directory.
-    #[expect(clippy::disallowed_methods, reason = "starting processes is what the agent is for")]
+    /// A command with the sandbox's environment and directory, as the user of commands and in a group of its own.
     fn command(&self, program: &str, directory: &Path) -> Command {
-        use std::os::unix::process::CommandExt as _;
+        let mut command = self.command_of(program, directory, &User::Usual);
+        command.process_group(0);
+        command
+    }
+
+    /// A command with the sandbox's environment and directory, as somebody.
+    #[expect(clippy::disallowed_methods, reason = "starting processes is what the agent is for")]
+    fn command_of(&self, program: &str, directory: &Path, user: &User) -> Command {
         let mut command = Command::new(program);
         command.env_clear().envs(self.setup.environment.iter().map(|(key, value)| (key, value)));
-        command.current_dir(directory).process_group(0);
-        if let Some((uid, gid)) = self.setup.run_as {
-            command.uid(uid).gid(gid);
+        command.current_dir(directory);
+        match (user, self.setup.run_as) {
+            (User::Usual, Some((uid, gid))) => {
+                command.uid(uid).gid(gid);
+            }
+            (User::Usual, None) => {}
+            (User::Other { name, uid, gid, home }, _) => {
+                command.uid(*uid).gid(*gid);
+                command.env("HOME", home).env("USER", name).env("LOGNAME", name);
+            }
         }
         command
     }
 
     /// The path that `path` names: relative ones start in the workspace, an empty one is the workspace.
     fn resolve(&self, path: &str) -> PathBuf {
-        Path::new(&self.setup.workspace).join(path)
+        Path::new(&self.setup.workspace).join(names::from_text(path))
     }
 }
 
@@ -134,10 +198,15 @@ fn as_command_user<T: Send>(setup: &Setup, work: impl FnOnce() -> T + Send) -> T
 
 /// Gives the calling thread the file access of commands; the agent's own user may have more.
 fn become_command_user(setup: &Setup) {
-    if let Some((uid, gid)) = setup.run_as {
-        nix::unistd::setfsgid(gid.into());
-        nix::unistd::setfsuid(uid.into());
+    if let Some(user) = setup.run_as {
+        become_user(user);
     }
+}
+
+/// Gives the calling thread the file access of a user.
+fn become_user((uid, gid): (u32, u32)) {
+    nix::unistd::setfsgid(gid.into());
+    nix::unistd::setfsuid(uid.into());
 }
 
 /// Locks; a thread that panicked leaves data that is still whole, as every change is a single step.

@@ -1,12 +1,16 @@
-//! The protocol between a sandbox's owner and the guest agent: one connection per request over a unix socket.
+//! The protocol between a sandbox's owner and the guest agent: requests over unix sockets, one after the other on each.
 //!
 //! A frame is the payload's length (4 bytes, little endian), a type byte and the payload. Control is JSON
-//! ([`Request`] one way, [`Reply`] the other way and last); output and file contents are raw bytes. Closing the
-//! connection before the reply stops what the request started.
+//! ([`Request`] one way, [`Reply`] the other way and last); output and file contents are raw bytes. After the reply
+//! the connection takes the next request, once the input of the one before has been sent whole. Closing the
+//! connection before the reply stops what the request started, but for processes of [`Request::Start`].
 
 mod files;
 mod machine;
 mod process;
+mod reply;
+mod request;
+mod search;
 
 use std::io::{self, Read, Write};
 
@@ -14,17 +18,20 @@ use serde::{Deserialize, Serialize};
 
 pub use files::{FileEvent, FileEventKind, FileFault, FileInfo, FileKind, UploadOptions};
 pub use machine::{Metrics, PortEvent};
-pub use process::{Process, ProcessRef, PtySize, StartProcess};
+pub use process::{Background, Process, ProcessRef, PtySize, StartProcess};
+pub use reply::{Failure, Reply};
+pub use request::Request;
+pub use search::{Glob, GlobFound, Grep, GrepFound, GrepMatch};
 
 /// Frame types.
 pub mod kind {
-    /// A [`super::Request`]; the first frame of a connection.
+    /// A [`super::Request`].
     pub const REQUEST: u8 = 1;
     /// Bytes for standard input or for a file.
     pub const INPUT: u8 = 2;
     /// No more input.
     pub const INPUT_END: u8 = 3;
-    /// A [`super::Reply`]; the last frame of a connection.
+    /// A [`super::Reply`]; the last frame of an answer.
     pub const REPLY: u8 = 16;
     /// Bytes from standard output.
     pub const STDOUT: u8 = 17;
@@ -32,6 +39,14 @@ pub mod kind {
     pub const STDERR: u8 = 18;
     /// Bytes of a file.
     pub const DATA: u8 = 19;
+    /// Bytes from a terminal.
+    pub const PTY: u8 = 20;
+    /// Says that what was asked for is under way; JSON of what there is to say of it.
+    pub const BEGUN: u8 = 21;
+    /// Something happened; JSON.
+    pub const EVENT: u8 = 22;
+    /// So many bytes of output are not kept any more: 8 bytes, little endian.
+    pub const MISSED: u8 = 23;
 }
 
 /// Length and type.
@@ -54,228 +69,6 @@ pub struct Setup {
     pub run_as: Option<(u32, u32)>,
     /// The whole environment of a command.
     pub environment: Vec<(String, String)>,
-}
-
-/// What the owner asks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "do", rename_all = "snake_case")]
-pub enum Request {
-    /// Answers at once; says that the guest is up.
-    Hello,
-    /// Runs a program; standard input follows as frames.
-    Exec {
-        /// Program and arguments.
-        argv: Vec<String>,
-        /// The directory; the workspace where empty.
-        directory: String,
-        /// Added to the environment.
-        env: Vec<(String, String)>,
-        /// Killed after this long.
-        timeout_ms: Option<u64>,
-    },
-    /// Runs a command line in the persistent shell.
-    Shell {
-        /// The command line.
-        command: String,
-        /// Stopped after this long.
-        timeout_ms: u64,
-    },
-    /// Starts a command line in the background.
-    Background {
-        /// The command line.
-        command: String,
-    },
-    /// The background processes that run.
-    BackgroundList,
-    /// The background processes that were lost with the sandbox before this one.
-    BackgroundLost,
-    /// Reads a file; the bytes come as frames before the reply.
-    Read {
-        /// The file.
-        path: String,
-        /// Where to start.
-        offset: u64,
-        /// The most to read.
-        max_bytes: u64,
-    },
-    /// Writes a whole file; the bytes follow as frames.
-    Write {
-        /// The file.
-        path: String,
-    },
-    /// Searches file contents.
-    Grep(Grep),
-    /// Lists files.
-    Glob(Glob),
-}
-
-/// What the guest answers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "is", rename_all = "snake_case")]
-pub enum Reply {
-    /// To [`Request::Hello`].
-    Ready,
-    /// To [`Request::Exec`].
-    Ended {
-        /// Its exit code; 128 + n after signal n.
-        exit_code: i32,
-        /// Whether its time was up.
-        timed_out: bool,
-    },
-    /// To [`Request::Shell`].
-    ShellEnded {
-        /// The command's exit code.
-        exit_code: i32,
-        /// Whether its time was up.
-        timed_out: bool,
-        /// Whether the shell was lost and a new one takes its place.
-        restarted: bool,
-        /// The shell's directory now.
-        directory: String,
-    },
-    /// To [`Request::Background`].
-    Started(Background),
-    /// To [`Request::BackgroundList`] and [`Request::BackgroundLost`].
-    Backgrounds {
-        /// By number.
-        list: Vec<Background>,
-    },
-    /// To [`Request::Read`], after the bytes.
-    Read {
-        /// The file's whole size.
-        size_bytes: u64,
-    },
-    /// To [`Request::Write`].
-    Written {
-        /// Whether the file is new.
-        created: bool,
-    },
-    /// To [`Request::Grep`].
-    Grep(GrepFound),
-    /// To [`Request::Glob`].
-    Glob(GlobFound),
-    /// It did not work.
-    Failed(Failure),
-}
-
-/// Why a request did not work.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "why", rename_all = "snake_case")]
-pub enum Failure {
-    /// A file does not exist, may not be read, …
-    File {
-        /// The path as it was given.
-        path: String,
-        /// `no such file or directory` and its likes.
-        message: String,
-        /// The same, for programs.
-        fault: FileFault,
-    },
-    /// A pattern does not parse.
-    Pattern {
-        /// Why.
-        message: String,
-    },
-    /// A program cannot be started.
-    Start {
-        /// The program.
-        program: String,
-        /// Why.
-        message: String,
-    },
-    /// No space is left.
-    DiskFull {
-        /// A path on that disk.
-        path: String,
-    },
-    /// No such process is known, or it does not run any more.
-    NoProcess {
-        /// Which was asked for.
-        what: String,
-    },
-    /// Nothing listens on a port.
-    NoPort {
-        /// Its number.
-        port: u16,
-    },
-    /// Something else listens on a port.
-    PortTaken {
-        /// Its number.
-        port: u16,
-    },
-    /// Anything else.
-    Internal {
-        /// What and why.
-        message: String,
-    },
-}
-
-/// A process in the background.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Background {
-    /// 1, 2, 3 … within the sandbox.
-    pub number: u32,
-    /// Its process id inside the sandbox.
-    pub pid: i32,
-    /// The command line.
-    pub command: String,
-    /// The file inside the sandbox that gets its output.
-    pub output_path: String,
-}
-
-/// A search.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Grep {
-    /// A regular expression (Rust's `regex`).
-    pub pattern: String,
-    /// A file or folder; /workspace where empty.
-    pub path: String,
-    /// Only files whose path matches this glob.
-    pub glob: Option<String>,
-    /// Whether case matters not.
-    pub ignore_case: bool,
-    /// The most lines to return.
-    pub max_matches: u32,
-}
-
-/// What a search found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GrepFound {
-    /// The lines, by file and line number.
-    pub matches: Vec<GrepMatch>,
-    /// Whether there are more than `max_matches`, or time was up before the end.
-    pub more: bool,
-}
-
-/// One line that matched.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GrepMatch {
-    /// The file, relative to /workspace where it lies in it.
-    pub path: String,
-    /// From 1.
-    pub line: u64,
-    /// The line, cut at 500 characters.
-    pub text: String,
-}
-
-/// A listing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Glob {
-    /// A pattern: `**/*.rs`.
-    pub pattern: String,
-    /// A folder; /workspace where empty.
-    pub path: String,
-    /// The most paths to return.
-    pub max_paths: u32,
-}
-
-/// What a listing found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GlobFound {
-    /// Paths, relative to /workspace where they lie in it.
-    pub paths: Vec<String>,
-    /// Whether there are more than `max_paths`, or time was up before the end.
-    pub more: bool,
 }
 
 /// Appends a frame to `buffer`.

@@ -1,25 +1,24 @@
-//! Speaks with the guest of one sandbox: a connection per request over its unix socket.
+//! Speaks with the guest of one sandbox over its unix socket.
+
+mod channel;
+mod streams;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use guest::protocol::{
-    CHUNK_BYTES, Failure, HEADER_BYTES, Reply, Request, kind, parse_header, push_frame, push_json,
-};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::UnixStream;
+use guest::protocol::{CHUNK_BYTES, Failure, Reply, Request, kind, push_frame, push_json};
 
 use crate::error::{SandboxError, WhileDoing as _};
 use crate::provider::{
-    Background, Exec, ExecEnd, FileRead, FileWritten, Glob, GlobFound, Grep, GrepFound, Output, ShellCommand,
-    ShellEnd,
+    Background, Exec, ExecEnd, FileInfo, FileRead, FileWritten, Glob, GlobFound, Grep, GrepFound, Metrics,
+    Output, PortListener, PortStream, Process, ProcessRef, PtySize, ShellCommand, ShellEnd, StartProcess,
 };
+use channel::{Channels, Incoming};
 
 type Result<T> = std::result::Result<T, SandboxError>;
-
-/// How much of a connection is read at once.
-const READ_BYTES: usize = 128 << 10;
 
 /// What takes output.
 pub(crate) type OutputSink<'a> = &'a (dyn Fn(Output<'_>) + Send + Sync);
@@ -27,12 +26,12 @@ pub(crate) type OutputSink<'a> = &'a (dyn Fn(Output<'_>) + Send + Sync);
 /// The way to one guest.
 #[derive(Debug)]
 pub(crate) struct Client {
-    socket: PathBuf,
+    channels: Arc<Channels>,
 }
 
 impl Client {
     pub(crate) fn new(socket: &Path) -> Self {
-        Self { socket: socket.to_owned() }
+        Self { channels: Channels::new(socket) }
     }
 
     pub(crate) async fn hello(&self) -> Result<()> {
@@ -122,42 +121,161 @@ impl Client {
         }
     }
 
+    pub(crate) async fn start(&self, process: StartProcess) -> Result<Process> {
+        match self.ask(&Request::Start(process)).await? {
+            Reply::Process(process) => Ok(process),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    pub(crate) async fn processes(&self) -> Result<Vec<Process>> {
+        match self.ask(&Request::Processes).await? {
+            Reply::Processes { list } => Ok(list),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    pub(crate) async fn send_input(&self, process: ProcessRef, bytes: &[u8]) -> Result<()> {
+        let request = Request::SendInput { process };
+        done(&self.converse(&request, Some(bytes), &mut |_| {}).await?)
+    }
+
+    pub(crate) async fn close_input(&self, process: ProcessRef) -> Result<()> {
+        done(&self.ask(&Request::CloseInput { process }).await?)
+    }
+
+    pub(crate) async fn signal(&self, process: ProcessRef, signal: i32) -> Result<bool> {
+        match self.ask(&Request::Signal { process, signal }).await? {
+            Reply::Signalled { reached } => Ok(reached),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    pub(crate) async fn resize(&self, process: ProcessRef, size: PtySize) -> Result<()> {
+        done(&self.ask(&Request::Resize { process, size }).await?)
+    }
+
+    pub(crate) async fn stat(&self, path: &str) -> Result<FileInfo> {
+        self.file(&Request::Stat { path: path.to_owned() }).await
+    }
+
+    pub(crate) async fn rename(&self, from: &str, to: &str) -> Result<FileInfo> {
+        self.file(&Request::Rename { from: from.to_owned(), to: to.to_owned() }).await
+    }
+
+    async fn file(&self, request: &Request) -> Result<FileInfo> {
+        match self.ask(request).await? {
+            Reply::File(info) => Ok(info),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    pub(crate) async fn list(&self, path: &str, depth: u32) -> Result<Vec<FileInfo>> {
+        match self.ask(&Request::List { path: path.to_owned(), depth }).await? {
+            Reply::Files { list } => Ok(list),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    pub(crate) async fn make_dir(&self, path: &str) -> Result<bool> {
+        match self.ask(&Request::MakeDir { path: path.to_owned() }).await? {
+            Reply::Made { new } => Ok(new),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    pub(crate) async fn remove(&self, path: &str) -> Result<()> {
+        done(&self.ask(&Request::Remove { path: path.to_owned() }).await?)
+    }
+
+    pub(crate) async fn connect(&self, port: u16) -> Result<PortStream> {
+        let socket = self.socket(&Request::Connect { port }).await?;
+        PortStream::of_socket(socket).while_doing("take a connection from the guest")
+    }
+
+    pub(crate) async fn listen(&self, port: u16) -> Result<PortListener> {
+        let socket = self.socket(&Request::Listen { port }).await?;
+        PortListener::of_socket(socket).while_doing("take a listening socket from the guest")
+    }
+
+    async fn socket(&self, request: &Request) -> Result<OwnedFd> {
+        let mut channel = self.channels.take().await.map_err(gone)?;
+        let mut head = Vec::new();
+        push_json(&mut head, kind::REQUEST, request).while_doing("encode a request")?;
+        channel.send(&head).await.map_err(gone)?;
+        let answer = channel.reply_and_descriptor().await.map_err(gone)?;
+        self.channels.keep(channel);
+        match answer {
+            (Reply::Socket, Some(socket)) => Ok(socket),
+            (Reply::Failed(failure), _) => Err(failure.into()),
+            (other, _) => Err(unexpected(&other)),
+        }
+    }
+
+    pub(crate) async fn ports(&self) -> Result<Vec<u16>> {
+        match self.ask(&Request::Ports).await? {
+            Reply::Ports { list } => Ok(list),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    pub(crate) async fn metrics(&self) -> Result<Metrics> {
+        match self.ask(&Request::Metrics).await? {
+            Reply::Metrics(metrics) => Ok(metrics),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     async fn ask(&self, request: &Request) -> Result<Reply> {
         self.converse(request, None, &mut |_| {}).await
     }
 
-    /// Sends the request and its input, hands every piece to `piece`, and gives the reply.
+    /// Sends the request and its input, hands every piece to `piece`, and gives the reply. Dropping it closes the
+    /// connection, which ends what was asked for.
     async fn converse(
         &self,
         request: &Request,
         input: Option<&[u8]>,
         piece: &mut (dyn FnMut(Piece<'_>) + Send),
     ) -> Result<Reply> {
-        let mut stream = UnixStream::connect(&self.socket).await.map_err(gone)?;
+        let mut channel = self.channels.take().await.map_err(gone)?;
         let mut head = Vec::new();
         push_json(&mut head, kind::REQUEST, request).while_doing("encode a request")?;
-        if input.is_some_and(<[u8]>::is_empty) {
+        // What is small goes along at once.
+        let later = input.filter(|bytes| bytes.len() > CHUNK_BYTES);
+        if let Some(bytes) = input.filter(|bytes| bytes.len() <= CHUNK_BYTES) {
+            if !bytes.is_empty() {
+                push_frame(&mut head, kind::INPUT, bytes);
+            }
             push_frame(&mut head, kind::INPUT_END, &[]);
         }
-        stream.write_all(&head).await.map_err(gone)?;
-        let input = input.filter(|bytes| !bytes.is_empty());
-        let (mut reader, mut writer) = stream.split();
-        // The guest may answer before it has taken all input, and may take input only as we read output.
-        let sending = async {
-            if let Some(bytes) = input {
-                send_input(&mut writer, bytes).await?;
+        channel.send(&head).await.map_err(gone)?;
+        let mut sent = later.is_none();
+        let reply = {
+            let (incoming, mut outgoing) = channel.split();
+            // The guest may answer before it has taken all input, and may take input only as we read output.
+            let sending = async {
+                if let Some(bytes) = later {
+                    outgoing.input(bytes).await?;
+                    outgoing.end_of_input().await?;
+                    sent = true;
+                }
+                std::future::pending::<io::Result<()>>().await
+            };
+            let receiving = receive(incoming, piece);
+            tokio::pin!(sending, receiving);
+            tokio::select! {
+                biased;
+                reply = &mut receiving => reply,
+                // What cannot be sent any more may still have been answered.
+                _ = &mut sending => receiving.await,
             }
-            std::future::pending::<io::Result<()>>().await
         };
-        let receiving = receive(&mut reader, piece);
-        tokio::pin!(sending, receiving);
-        let reply = tokio::select! {
-            biased;
-            reply = &mut receiving => reply,
-            // What cannot be sent any more may still have been answered.
-            _ = &mut sending => receiving.await,
-        };
-        match reply.map_err(gone)? {
+        let reply = reply.map_err(gone)?;
+        if sent {
+            self.channels.keep(channel);
+        }
+        match reply {
             Reply::Failed(failure) => Err(SandboxError::from(failure)),
             reply => Ok(reply),
         }
@@ -178,44 +296,36 @@ fn deliver(output: OutputSink<'_>, piece: Piece<'_>) {
     }
 }
 
-async fn send_input(writer: &mut tokio::net::unix::WriteHalf<'_>, bytes: &[u8]) -> io::Result<()> {
-    let mut frame = Vec::with_capacity(HEADER_BYTES + CHUNK_BYTES);
-    for chunk in bytes.chunks(CHUNK_BYTES) {
-        frame.clear();
-        push_frame(&mut frame, kind::INPUT, chunk);
-        writer.write_all(&frame).await?;
+/// Reads frames up to the reply.
+async fn receive(mut incoming: Incoming<'_>, piece: &mut (dyn FnMut(Piece<'_>) + Send)) -> io::Result<Reply> {
+    loop {
+        let (kind, payload) = incoming.next().await?;
+        if kind == kind::REPLY {
+            return Ok(serde_json::from_slice(payload)?);
+        }
+        piece(Piece { kind, payload });
     }
-    frame.clear();
-    push_frame(&mut frame, kind::INPUT_END, &[]);
-    writer.write_all(&frame).await
 }
 
-/// Reads frames up to the reply.
-async fn receive(
-    reader: &mut tokio::net::unix::ReadHalf<'_>,
-    piece: &mut (dyn FnMut(Piece<'_>) + Send),
-) -> io::Result<Reply> {
-    let mut buffer = Vec::new();
-    // Most answers are small: the large buffer comes with the second read.
-    let mut wanted = 4 << 10;
-    loop {
-        let mut used = 0;
-        while let Some(header) = buffer[used..].first_chunk::<HEADER_BYTES>() {
-            let (length, kind) = parse_header(*header)?;
-            let start = used + HEADER_BYTES;
-            let Some(payload) = buffer.get(start..start + length) else { break };
-            if kind == kind::REPLY {
-                return Ok(serde_json::from_slice(payload)?);
-            }
-            piece(Piece { kind, payload });
-            used = start + length;
-        }
-        buffer.drain(..used);
-        buffer.reserve(wanted);
-        wanted = READ_BYTES;
-        if reader.read_buf(&mut buffer).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
+/// The reply in a frame; a failure is the error.
+fn reply_of(kind: u8, payload: &[u8]) -> Result<Reply> {
+    let unknown = || SandboxError::Internal {
+        doing: "understand the guest's reply",
+        source: format!("a frame of kind {kind}").into(),
+    };
+    if kind != kind::REPLY {
+        return Err(unknown());
+    }
+    match serde_json::from_slice(payload).while_doing("understand the guest's reply")? {
+        Reply::Failed(failure) => Err(failure.into()),
+        reply => Ok(reply),
+    }
+}
+
+fn done(reply: &Reply) -> Result<()> {
+    match reply {
+        Reply::Done => Ok(()),
+        other => Err(unexpected(other)),
     }
 }
 

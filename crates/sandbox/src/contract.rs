@@ -1,9 +1,12 @@
 //! The contract that every provider keeps, as functions that a provider's tests call; see [`contract_tests!`].
 
 mod files;
+mod machine;
 mod processes;
 mod shell;
+mod started;
 mod state;
+mod tree;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,9 +17,12 @@ use domain::SandboxId;
 use tempfile::TempDir;
 
 pub use files::*;
+pub use machine::*;
 pub use processes::*;
 pub use shell::*;
+pub use started::*;
 pub use state::*;
+pub use tree::*;
 
 use crate::error::SandboxError;
 use crate::provider::{Exec, ExecEnd, Output, Sandbox, SandboxProvider, SandboxSpec, ShellCommand, ShellEnd};
@@ -67,6 +73,28 @@ macro_rules! contract_tests {
             the_environment_is_added_to,
             stopping_twice_is_the_same_as_stopping_once,
             what_nobody_keeps_is_reaped,
+            a_started_process_is_followed_by_any_number,
+            a_started_process_takes_input_and_outlives_its_followers,
+            a_signal_reaches_the_group_and_a_kill_everything,
+            an_unknown_process_is_told,
+            a_terminal_is_one,
+            a_slow_follower_misses_output_and_is_told,
+            a_child_that_stays_does_not_delay_the_end,
+            a_file_tells_what_it_is,
+            a_folder_is_listed_as_deep_as_asked,
+            folders_are_made_renamed_and_removed,
+            a_removal_follows_no_link_that_is_put_in_its_way,
+            names_that_are_no_text_are_kept,
+            a_watch_tells_what_happens,
+            a_flood_of_changes_is_told_as_missed,
+            a_download_is_whole_or_a_range,
+            an_upload_is_whole_or_nothing,
+            a_port_of_the_sandbox_is_reached,
+            a_port_without_a_listener_is_told,
+            the_server_listens_inside_the_sandbox,
+            ports_that_open_and_close_are_told,
+            figures_follow_use,
+            a_frozen_sandbox_stands_still,
         );
     };
     (@each $provider:expr, $($name:ident,)*) => {

@@ -1,15 +1,20 @@
 //! A provider without any isolation, for tests of what uses sandboxes: the guest agent runs in this process and
 //! its commands on this host, in a folder. Behind the feature `fake`, which the product never has.
 
+mod paths;
+
 use std::collections::HashMap;
 use std::fs;
 use std::io;
+use std::ops::Range;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use bytes::Bytes;
 use domain::SandboxId;
 use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
 use guest::agent::{Agent, Waits};
 use guest::protocol::Setup;
 use tempfile::TempDir;
@@ -18,9 +23,11 @@ use crate::client::{Client, OutputSink};
 use crate::error::{SandboxError, WhileDoing as _};
 use crate::layout;
 use crate::provider::{
-    Background, Exec, ExecEnd, FileRead, FileWritten, Glob, GlobFound, Grep, GrepFound, Sandbox,
-    SandboxProvider, SandboxSpec, ShellCommand, ShellEnd,
+    Background, Download, Exec, ExecEnd, FileEvent, FileInfo, FileRead, FileWritten, Glob, GlobFound, Grep,
+    GrepFound, Metrics, PortEvent, PortListener, PortStream, Process, ProcessEvent, ProcessRef, PtySize,
+    Sandbox, SandboxProvider, SandboxSpec, ShellCommand, ShellEnd, StartProcess, Told, UploadOptions,
 };
+use paths::{gone, name_path, replace_path, told_gone};
 
 type Answer<'a, T> = BoxFuture<'a, Result<T, SandboxError>>;
 
@@ -147,6 +154,28 @@ impl FakeSandbox {
         Exec { argv, directory, env, stdin: command.stdin, timeout: command.timeout }
     }
 
+    fn translate_process(&self, mut process: StartProcess) -> StartProcess {
+        process.argv.iter_mut().for_each(|argument| *argument = self.translate(argument));
+        process.env.iter_mut().for_each(|(_, value)| *value = self.translate(value));
+        process.directory = self.translate(&process.directory);
+        process
+    }
+
+    fn process_back(&self, mut process: Process) -> Process {
+        process.argv.iter_mut().for_each(|argument| *argument = self.translate_back(argument));
+        process.env.iter_mut().for_each(|(_, value)| *value = self.translate_back(value));
+        process.directory = self.translate_back(&process.directory);
+        process
+    }
+
+    /// Shows a file as the sandbox knows it; `path` is the name that the caller gave.
+    fn info_back(&self, path: &str, info: Result<FileInfo, SandboxError>) -> Result<FileInfo, SandboxError> {
+        let mut info = gone(info.map_err(|error| name_path(error, path)))?;
+        info.path = self.translate_back(&info.path);
+        info.link_target = info.link_target.map(|target| self.translate_back(&target));
+        Ok(info)
+    }
+
     fn background_back(&self, mut background: Background) -> Background {
         background.command = self.translate_back(&background.command);
         background
@@ -229,45 +258,145 @@ impl Sandbox for FakeSandbox {
         })
     }
 
+    fn start(&self, process: StartProcess) -> Answer<'_, Process> {
+        Box::pin(async move {
+            let started = gone(self.client.start(self.translate_process(process)).await)?;
+            Ok(self.process_back(started))
+        })
+    }
+
+    fn processes(&self) -> Answer<'_, Vec<Process>> {
+        Box::pin(async move {
+            let list = gone(self.client.processes().await)?;
+            Ok(list.into_iter().map(|process| self.process_back(process)).collect())
+        })
+    }
+
+    fn follow(&self, process: ProcessRef, replay: bool) -> Answer<'_, Told<ProcessEvent>> {
+        Box::pin(async move { gone(self.client.follow(process, replay).await).map(told_gone) })
+    }
+
+    fn send_input(&self, process: ProcessRef, bytes: Vec<u8>) -> Answer<'_, ()> {
+        Box::pin(async move { gone(self.client.send_input(process, &bytes).await) })
+    }
+
+    fn close_input(&self, process: ProcessRef) -> Answer<'_, ()> {
+        Box::pin(async move { gone(self.client.close_input(process).await) })
+    }
+
+    fn signal(&self, process: ProcessRef, signal: i32) -> Answer<'_, bool> {
+        Box::pin(async move { gone(self.client.signal(process, signal).await) })
+    }
+
+    fn resize(&self, process: ProcessRef, size: PtySize) -> Answer<'_, ()> {
+        Box::pin(async move { gone(self.client.resize(process, size).await) })
+    }
+
+    fn stat<'a>(&'a self, path: &'a str) -> Answer<'a, FileInfo> {
+        Box::pin(async move {
+            let info = self.client.stat(&self.translate(path)).await;
+            self.info_back(path, info)
+        })
+    }
+
+    fn list<'a>(&'a self, path: &'a str, depth: u32) -> Answer<'a, Vec<FileInfo>> {
+        Box::pin(async move {
+            let list = self.client.list(&self.translate(path), depth).await;
+            let list = gone(list.map_err(|error| name_path(error, path)))?;
+            list.into_iter().map(|info| self.info_back(path, Ok(info))).collect()
+        })
+    }
+
+    fn make_dir<'a>(&'a self, path: &'a str) -> Answer<'a, bool> {
+        Box::pin(async move {
+            let made = self.client.make_dir(&self.translate(path)).await;
+            gone(made.map_err(|error| name_path(error, path)))
+        })
+    }
+
+    fn rename<'a>(&'a self, from: &'a str, to: &'a str) -> Answer<'a, FileInfo> {
+        Box::pin(async move {
+            let (old, new) = (self.translate(from), self.translate(to));
+            let info = self.client.rename(&old, &new).await;
+            self.info_back(from, info)
+        })
+    }
+
+    fn remove<'a>(&'a self, path: &'a str) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let removed = self.client.remove(&self.translate(path)).await;
+            gone(removed.map_err(|error| name_path(error, path)))
+        })
+    }
+
+    fn watch<'a>(&'a self, path: &'a str, recursive: bool) -> Answer<'a, Told<FileEvent>> {
+        Box::pin(async move {
+            let told = self.client.watch(&self.translate(path), recursive).await;
+            gone(told.map_err(|error| name_path(error, path))).map(told_gone)
+        })
+    }
+
+    fn download<'a>(&'a self, path: &'a str, range: Option<Range<u64>>) -> Answer<'a, Download> {
+        Box::pin(async move {
+            let download = self.client.download(&self.translate(path), range).await;
+            let download = gone(download.map_err(|error| name_path(error, path)))?;
+            let info = self.info_back(path, Ok(download.info))?;
+            Ok(Download { info, bytes: told_gone(download.bytes) })
+        })
+    }
+
+    fn upload<'a>(
+        &'a self,
+        path: &'a str,
+        bytes: BoxStream<'static, io::Result<Bytes>>,
+        options: UploadOptions,
+    ) -> Answer<'a, FileInfo> {
+        Box::pin(async move {
+            let info = self.client.upload(&self.translate(path), bytes, options).await;
+            self.info_back(path, info)
+        })
+    }
+
+    fn connect(&self, port: u16) -> Answer<'_, PortStream> {
+        Box::pin(async move { gone(self.client.connect(port).await) })
+    }
+
+    fn listen(&self, port: u16) -> Answer<'_, PortListener> {
+        Box::pin(async move { gone(self.client.listen(port).await) })
+    }
+
+    fn ports(&self) -> Answer<'_, Vec<u16>> {
+        Box::pin(async move { gone(self.client.ports().await) })
+    }
+
+    fn watch_ports(&self) -> Answer<'_, Told<PortEvent>> {
+        Box::pin(async move { gone(self.client.watch_ports().await).map(told_gone) })
+    }
+
+    fn metrics(&self) -> Answer<'_, Metrics> {
+        Box::pin(async move { gone(self.client.metrics().await) })
+    }
+
+    fn freeze(&self) -> Answer<'_, ()> {
+        Box::pin(async move {
+            self.agent.freeze();
+            Ok(())
+        })
+    }
+
+    fn thaw(&self) -> Answer<'_, ()> {
+        Box::pin(async move {
+            self.agent.thaw();
+            Ok(())
+        })
+    }
+
     fn stop(&self) -> Answer<'_, ()> {
         Box::pin(async move {
             self.end();
             Ok(())
         })
     }
-}
-
-/// The fake ends only when it is stopped.
-fn gone<T>(result: Result<T, SandboxError>) -> Result<T, SandboxError> {
-    match result {
-        Err(SandboxError::Gone { .. }) => Err(SandboxError::Gone { cause: "it was stopped".to_owned() }),
-        result => result,
-    }
-}
-
-/// Names the path as the caller knows it.
-fn name_path(error: SandboxError, path: &str) -> SandboxError {
-    match error {
-        SandboxError::File { message, fault, .. } => {
-            SandboxError::File { path: path.to_owned(), message, fault }
-        }
-        error => error,
-    }
-}
-
-/// Replaces a path where it is a whole path or the start of one.
-fn replace_path(text: &str, from: &str, to: &str) -> String {
-    let (mut done, mut rest) = (String::new(), text);
-    while let Some(at) = rest.find(from) {
-        let (before, after) = (&rest[..at], &rest[at + from.len()..]);
-        let continues = |letter: char| letter.is_alphanumeric() || matches!(letter, '-' | '_' | '.');
-        let is_path =
-            !before.ends_with(|letter| continues(letter) || letter == '/') && !after.starts_with(continues);
-        done.push_str(before);
-        done.push_str(if is_path { to } else { from });
-        rest = after;
-    }
-    done + rest
 }
 
 fn copy_tree(from: &Path, to: &PathBuf) -> io::Result<()> {

@@ -6,6 +6,7 @@ pub mod contract;
 pub mod error;
 #[cfg(feature = "fake")]
 pub mod fake;
+mod forward;
 pub mod launcher;
 mod layout;
 pub mod native;

@@ -18,11 +18,12 @@ use sha2::{Digest as _, Sha256};
 
 use crate::client::{Client, OutputSink};
 use crate::error::SandboxError;
+use crate::forward::explained;
 use crate::launcher::{Cgroups, Mode, Order, SOCKET};
 use crate::layout;
 use crate::provider::{
-    Background, Exec, ExecEnd, FileRead, FileWritten, Glob, GlobFound, Grep, GrepFound, Sandbox,
-    SandboxProvider, SandboxSpec, ShellCommand, ShellEnd,
+    Background, Exec, ExecEnd, FileRead, FileWritten, Glob, GlobFound, Grep, GrepFound, Metrics, Sandbox,
+    SandboxProvider, SandboxSpec, ShellCommand, ShellEnd, Told,
 };
 use link::{End, Link};
 pub use probe::{Probe, probe};
@@ -217,12 +218,17 @@ impl NativeSandbox {
     /// Puts the launcher's reason into an error that says only that the guest is silent.
     async fn explain<T>(&self, result: Result<T, SandboxError>) -> Result<T, SandboxError> {
         match result {
-            Err(SandboxError::Gone { .. }) => match self.end.wait(CAUSE_WAIT).await {
-                Some(cause) => Err(SandboxError::Gone { cause }),
-                None => result,
-            },
+            Err(error) => Err(explain(&self.end, error).await),
             result => result,
         }
+    }
+
+    fn explain_stream<T: Send + 'static>(&self, told: Told<T>) -> Told<T> {
+        let end = self.end.clone();
+        explained(told, move |error| {
+            let end = end.clone();
+            async move { explain(&end, error).await }
+        })
     }
 
     fn explain_now(&self, error: SandboxError) -> SandboxError {
@@ -230,6 +236,16 @@ impl NativeSandbox {
             (SandboxError::Gone { .. }, Some(cause)) => SandboxError::Gone { cause },
             (error, _) => error,
         }
+    }
+}
+
+async fn explain(end: &End, error: SandboxError) -> SandboxError {
+    match error {
+        SandboxError::Gone { .. } => match end.wait(CAUSE_WAIT).await {
+            Some(cause) => SandboxError::Gone { cause },
+            None => error,
+        },
+        error => error,
     }
 }
 
@@ -243,6 +259,12 @@ impl Drop for NativeSandbox {
 impl Sandbox for NativeSandbox {
     fn id(&self) -> SandboxId {
         self.id
+    }
+
+    crate::forward::forward_to_guest!();
+
+    fn metrics(&self) -> Answer<'_, Metrics> {
+        Box::pin(async move { self.explain(self.client.metrics().await).await })
     }
 
     fn exec<'a>(&'a self, command: Exec, output: OutputSink<'a>) -> Answer<'a, ExecEnd> {

@@ -70,7 +70,7 @@ impl Backgrounds {
             number,
             pid: running.pid,
             command: command.to_owned(),
-            output_path: output_path.to_string_lossy().into_owned(),
+            output_path: crate::names::to_text(output_path.as_os_str()),
         };
         list.running.insert(number, background.clone());
         list.save();

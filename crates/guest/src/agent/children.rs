@@ -18,7 +18,7 @@ use super::{Waits, lock, sys};
 /// The agent's children.
 pub(super) struct Children {
     waits: Waits,
-    waiting: Mutex<HashMap<i32, Option<Sender<i32>>>>,
+    waiting: Mutex<HashMap<i32, Option<Sender<Outcome>>>>,
     spawned: Condvar,
 }
 
@@ -34,13 +34,37 @@ pub(super) struct Running {
     pub(super) stdout: Option<ChildStdout>,
     /// See `stdin`.
     pub(super) stderr: Option<ChildStderr>,
-    status: Receiver<i32>,
+    status: Mutex<Receiver<Outcome>>,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Outcome {
+    /// Its exit code; 128 + n after signal n.
+    pub(super) exit_code: i32,
+    /// The signal that ended it.
+    pub(super) signal: Option<i32>,
+}
+
+impl Outcome {
+    fn exited(exit_code: i32) -> Self {
+        Self { exit_code, signal: None }
+    }
+
+    fn signalled(signal: i32) -> Self {
+        Self { exit_code: 128 + signal, signal: Some(signal) }
+    }
 }
 
 impl Running {
     /// Waits for the end; 128 + n after signal n.
     pub(super) fn wait(&self) -> i32 {
-        self.status.recv().unwrap_or(128 + libc::SIGKILL)
+        self.outcome().exit_code
+    }
+
+    /// Waits for the end, which is told once.
+    pub(super) fn outcome(&self) -> Outcome {
+        lock(&self.status).recv().unwrap_or(Outcome::signalled(libc::SIGKILL))
     }
 }
 
@@ -80,19 +104,19 @@ impl Children {
             std::thread::spawn(move || {
                 let status = child.wait();
                 lock(&children.waiting).remove(&pid);
-                let _ = sender.send(status.map_or(128 + libc::SIGKILL, exit_code));
+                let _ = sender.send(status.map_or(Outcome::signalled(libc::SIGKILL), outcome_of));
             });
         }
         drop(waiting);
         raise_oom_score(pid);
-        Ok(Running { pid, ended, stdin, stdout, stderr, status })
+        Ok(Running { pid, ended, stdin, stdout, stderr, status: Mutex::new(status) })
     }
 
-    /// Kills the groups of all children.
-    pub(super) fn kill_all(&self) {
+    /// Signals the groups of all children.
+    pub(super) fn signal_all(&self, signal: Signal) {
         for pid in lock(&self.waiting).keys() {
-            let _ = killpg(Pid::from_raw(*pid), Signal::SIGKILL);
-            let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
+            let _ = killpg(Pid::from_raw(*pid), signal);
+            let _ = kill(Pid::from_raw(*pid), signal);
         }
     }
 
@@ -118,19 +142,22 @@ impl Children {
 
     fn reap(&self, pid: Pid) {
         let mut waiting = lock(&self.waiting);
-        let code = match waitpid(pid, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(_, code)) => code,
-            Ok(WaitStatus::Signaled(_, signal, _)) => 128 + signal as i32,
+        let outcome = match waitpid(pid, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::Exited(_, code)) => Outcome::exited(code),
+            Ok(WaitStatus::Signaled(_, signal, _)) => Outcome::signalled(signal as i32),
             Ok(_) | Err(_) => return,
         };
         if let Some(Some(sender)) = waiting.remove(&pid.as_raw()) {
-            let _ = sender.send(code);
+            let _ = sender.send(outcome);
         }
     }
 }
 
-fn exit_code(status: std::process::ExitStatus) -> i32 {
-    status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(128 + libc::SIGKILL)
+fn outcome_of(status: std::process::ExitStatus) -> Outcome {
+    match status.code() {
+        Some(code) => Outcome::exited(code),
+        None => Outcome::signalled(status.signal().unwrap_or(libc::SIGKILL)),
+    }
 }
 
 /// Makes the kernel prefer commands to the agent where memory runs out.

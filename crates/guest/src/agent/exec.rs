@@ -2,7 +2,6 @@
 
 use std::io;
 use std::os::fd::AsFd as _;
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -11,6 +10,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use super::children::Running;
+use super::connection::Connection;
 use super::pump::{Input, Pump, Streams, Wake, set_nonblocking};
 use super::{Agent, now, processes};
 use crate::protocol::{Failure, Reply};
@@ -24,8 +24,8 @@ pub(super) struct Exec {
 }
 
 /// Runs `exec`, streams its output and sends the reply. The program dies with the connection.
-pub(super) fn run(agent: &Agent, connection: &UnixStream, exec: &Exec) -> io::Result<()> {
-    let mut pump = Pump::new(connection)?;
+pub(super) fn run(agent: &Agent, connection: &mut Connection, exec: &Exec) -> io::Result<()> {
+    let mut pump = Pump::new(connection);
     let mut running = match start(agent, exec) {
         Ok(running) => running,
         Err(failure) => return pump.finish(&Reply::Failed(failure)),
@@ -58,7 +58,7 @@ pub(super) fn run(agent: &Agent, connection: &UnixStream, exec: &Exec) -> io::Re
 
 /// Kills the program, its group and its descendants. It stands still first: were it to end, its descendants would
 /// not be found any more.
-fn kill(running: &Running) {
+pub(super) fn kill(running: &Running) {
     let _ = nix::sys::signal::kill(Pid::from_raw(running.pid), Signal::SIGSTOP);
     processes::kill_descendants(running.pid, 0);
     let _ = killpg(Pid::from_raw(running.pid), Signal::SIGKILL);
@@ -76,7 +76,7 @@ fn start(agent: &Agent, exec: &Exec) -> Result<Running, Failure> {
 }
 
 /// Says whether the directory or the program is what is missing.
-fn start_failure(program: &str, directory: &Path, error: &io::Error) -> Failure {
+pub(super) fn start_failure(program: &str, directory: &Path, error: &io::Error) -> Failure {
     if directory.is_dir() {
         Failure::Start { program: program.to_owned(), message: super::files::words(error) }
     } else {

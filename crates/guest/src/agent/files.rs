@@ -4,24 +4,29 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::ops::Range;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Agent;
-use crate::protocol::{CHUNK_BYTES, Failure, FileFault, Reply, kind, read_frame, write_frame};
+use super::connection::Connection;
+use crate::protocol::{CHUNK_BYTES, Failure, FileFault, Reply, kind};
 
 /// Streams a part of a file.
 pub(super) fn read(
     agent: &Agent,
-    connection: &UnixStream,
+    connection: &mut Connection,
     path: &str,
     range: Range<u64>,
 ) -> Result<Reply, Failure> {
+    let file = open(&agent.resolve(path), path)?;
+    send(connection, file, path, range)
+}
+
+/// Opens a regular file; `path` is its name for the owner.
+pub(super) fn open(resolved: &Path, path: &str) -> Result<File, Failure> {
     let fail = |error: io::Error| failure(path, &error);
     // Opening a named pipe must not wait for its writer.
-    let file =
-        File::options().read(true).custom_flags(libc::O_NONBLOCK).open(agent.resolve(path)).map_err(fail)?;
+    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(resolved).map_err(fail)?;
     let metadata = file.metadata().map_err(fail)?;
     if metadata.is_dir() {
         return Err(fail(io::ErrorKind::IsADirectory.into()));
@@ -30,14 +35,28 @@ pub(super) fn read(
         let message = "is not a regular file".to_owned();
         return Err(Failure::File { path: path.to_owned(), message, fault: FileFault::Other });
     }
-    let mut file = file;
-    file.seek(io::SeekFrom::Start(range.start)).map_err(fail)?;
-    let mut limited = file.take(range.end - range.start);
-    let mut piece = vec![0; CHUNK_BYTES];
+    Ok(file)
+}
+
+/// Sends a part of a file.
+pub(super) fn send(
+    connection: &mut Connection,
+    mut file: File,
+    path: &str,
+    range: Range<u64>,
+) -> Result<Reply, Failure> {
+    let fail = |error: io::Error| failure(path, &error);
+    let size_bytes = file.metadata().map_err(fail)?.len();
+    if range.start > 0 {
+        file.seek(io::SeekFrom::Start(range.start)).map_err(fail)?;
+    }
+    let mut limited = file.take(range.end.saturating_sub(range.start));
+    let room = usize::try_from(limited.limit().min(size_bytes.saturating_add(1))).unwrap_or(CHUNK_BYTES);
+    let mut piece = vec![0; room.clamp(1, CHUNK_BYTES)];
     loop {
         match limited.read(&mut piece) {
-            Ok(0) => return Ok(Reply::Read { size_bytes: metadata.len() }),
-            Ok(count) => write_frame(connection, kind::DATA, &piece[..count]).map_err(gone)?,
+            Ok(0) => return Ok(Reply::Read { size_bytes }),
+            Ok(count) => connection.frame(kind::DATA, &piece[..count]).map_err(gone)?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(fail(error)),
         }
@@ -45,66 +64,56 @@ pub(super) fn read(
 }
 
 /// Writes a file: into a new one beside it, which then takes its place.
-pub(super) fn write(agent: &Agent, connection: &UnixStream, path: &str) -> Result<Reply, Failure> {
-    let target = agent.resolve(path);
-    // A link stays; what it names is replaced.
-    let target = fs::canonicalize(&target).unwrap_or(target);
-    let result = write_beside(connection, &target);
-    match result {
-        Ok((temporary, mode)) => {
-            let created = mode.is_none();
-            match replace(&temporary, &target, mode) {
-                Ok(()) => Ok(Reply::Written { created }),
-                Err(error) => {
-                    let _ = fs::remove_file(&temporary);
-                    Err(failure(path, &error))
-                }
-            }
-        }
-        Err(error) => {
-            // The owner waits for an answer only after it has sent everything.
-            skip_input(connection);
-            Err(failure(path, &error))
-        }
-    }
+pub(super) fn write(agent: &Agent, connection: &mut Connection, path: &str) -> Result<Reply, Failure> {
+    let created = write_whole(connection, &target_of(agent, path), None);
+    created.map(|created| Reply::Written { created }).map_err(|error| failure(path, &error))
 }
 
-/// Takes the frames into a temporary file; gives its path and the mode of the file that will be replaced.
-fn write_beside(connection: &UnixStream, target: &Path) -> io::Result<(PathBuf, Option<u32>)> {
-    let mode = match fs::metadata(target) {
+/// The file that a write to `path` replaces: a link stays, what it names is replaced.
+pub(super) fn target_of(agent: &Agent, path: &str) -> PathBuf {
+    let target = agent.resolve(path);
+    fs::canonicalize(&target).unwrap_or(target)
+}
+
+/// Takes the input into a temporary file and puts that in the place of `target`; says whether that is new. Its mode
+/// is `mode`, or that of the file that it replaces, or 644.
+pub(super) fn write_whole(connection: &mut Connection, target: &Path, mode: Option<u32>) -> io::Result<bool> {
+    let before = match fs::metadata(target) {
         Ok(metadata) if metadata.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
         Ok(metadata) => Some(metadata.permissions().mode() & 0o7777),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(error),
     };
     let folder = target.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    fs::create_dir_all(folder)?;
+    make_folders(folder)?;
     let temporary = folder.join(temporary_name());
     let mut file = File::options().write(true).create_new(true).mode(0o644).open(&temporary)?;
-    match take_input(connection, &mut file) {
-        Ok(()) => Ok((temporary, mode)),
-        Err(error) => {
-            let _ = fs::remove_file(&temporary);
-            Err(error)
+    let written = take_input(connection, &mut file).and_then(|()| {
+        if let Some(mode) = mode.or(before) {
+            file.set_permissions(fs::Permissions::from_mode(mode & 0o7777))?;
         }
+        fs::rename(&temporary, target)
+    });
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
     }
+    written.map(|()| before.is_none())
 }
 
-fn take_input(connection: &UnixStream, file: &mut File) -> io::Result<()> {
-    loop {
-        match read_frame(connection)? {
-            (kind::INPUT, bytes) => file.write_all(&bytes)?,
-            (kind::INPUT_END, _) => return Ok(()),
-            _ => return Err(io::ErrorKind::InvalidData.into()),
-        }
+fn take_input(connection: &mut Connection, file: &mut File) -> io::Result<()> {
+    while let Some(bytes) = connection.next_input()? {
+        file.write_all(&bytes)?;
     }
+    Ok(())
 }
 
-fn replace(temporary: &Path, target: &Path, mode: Option<u32>) -> io::Result<()> {
-    if let Some(mode) = mode {
-        fs::set_permissions(temporary, fs::Permissions::from_mode(mode))?;
-    }
-    fs::rename(temporary, target)
+/// Makes a folder and those above it, where they are missing.
+pub(super) fn make_folders(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder).map_err(|error| match error.kind() {
+        // A file stands where a folder should.
+        io::ErrorKind::AlreadyExists => io::ErrorKind::NotADirectory.into(),
+        _ => error,
+    })
 }
 
 /// A name that no other write of this agent uses and that says whose it is, should it ever be left behind.
@@ -112,14 +121,6 @@ fn temporary_name() -> String {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     format!(".journeyman-write-{}-{number}", std::process::id())
-}
-
-fn skip_input(connection: &UnixStream) {
-    while let Ok((kind, _)) = read_frame(connection) {
-        if kind != kind::INPUT {
-            return;
-        }
-    }
 }
 
 /// A failure of the file at `path`, as the owner may act on it.

@@ -38,10 +38,38 @@ fn descendants(root: i32, since: u64) -> Vec<i32> {
     found
 }
 
+/// What all processes use together.
+#[derive(Default)]
+pub(super) struct Used {
+    /// Processor time, of ended ones too.
+    pub(super) cpu_time_us: u64,
+    /// Memory that is theirs; what several share counts for each.
+    pub(super) memory_bytes: u64,
+    /// Their number, this one too.
+    pub(super) processes: u32,
+}
+
+/// Adds up what all processes that can be seen use.
+pub(super) fn used() -> Used {
+    let mut used = Used::default();
+    let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten().unwrap_or(4096);
+    let page = u64::try_from(page).unwrap_or(4096);
+    for process in all() {
+        used.processes += 1;
+        // A tick is a hundredth of a second on every Linux.
+        used.cpu_time_us += process.ticks * 10_000;
+        used.memory_bytes += process.pages * page;
+    }
+    used
+}
+
 struct Process {
     pid: i32,
     parent: i32,
     started: u64,
+    /// Processor time of it and of its children that were waited for.
+    ticks: u64,
+    pages: u64,
 }
 
 fn all() -> Vec<Process> {
@@ -63,5 +91,13 @@ fn read(pid: i32) -> Option<Process> {
     if *fields.first()? == "Z" {
         return None;
     }
-    Some(Process { pid, parent: fields.get(1)?.parse().ok()?, started: fields.get(19)?.parse().ok()? })
+    let number = |place: usize| fields.get(place)?.parse::<u64>().ok();
+    let ticks = number(11)? + number(12)? + number(13)? + number(14)?;
+    Some(Process {
+        pid,
+        parent: fields.get(1)?.parse().ok()?,
+        started: number(19)?,
+        ticks,
+        pages: number(21)?,
+    })
 }

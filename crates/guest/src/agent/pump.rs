@@ -3,18 +3,19 @@
 //! While the buffer is full, no pipe is read: the command waits for its slow reader.
 
 use std::collections::VecDeque;
-use std::io::{self, Read as _, Write as _};
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixStream;
+use std::io::{self, Write as _};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 use std::process::ChildStdin;
 use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{self, MsgFlags};
 
+use super::connection::Connection;
 use super::{now, sys};
-use crate::protocol::{CHUNK_BYTES, HEADER_BYTES, Reply, kind, parse_header, push_frame, push_json};
+use crate::protocol::{CHUNK_BYTES, HEADER_BYTES, Reply, kind, push_frame, push_json};
 
 /// The most output that waits for a slow reader.
 const BUFFER_BYTES: usize = 256 << 10;
@@ -44,19 +45,13 @@ pub(super) struct Streams<'a> {
 pub(super) struct Input {
     pipe: Option<ChildStdin>,
     bytes: VecDeque<u8>,
-    /// Whether the last frame has come.
-    ended: bool,
 }
 
 impl Input {
     /// Feeds `pipe`.
     pub(super) fn new(pipe: ChildStdin) -> io::Result<Self> {
         set_nonblocking(pipe.as_fd())?;
-        Ok(Self { pipe: Some(pipe), bytes: VecDeque::new(), ended: false })
-    }
-
-    fn wants_more(&self) -> bool {
-        !self.ended && self.bytes.len() < BUFFER_BYTES
+        Ok(Self { pipe: Some(pipe), bytes: VecDeque::new() })
     }
 
     /// The pipe, where there is something to write into it.
@@ -64,10 +59,11 @@ impl Input {
         self.pipe.as_ref().filter(|_| !self.bytes.is_empty()).map(AsFd::as_fd)
     }
 
-    fn write(&mut self) {
+    /// Writes what the process takes; `ended` where no more will come.
+    fn write(&mut self, ended: bool) {
         while let Some(pipe) = &mut self.pipe {
             if self.bytes.is_empty() {
-                if self.ended {
+                if ended {
                     self.pipe = None;
                 }
                 return;
@@ -86,8 +82,7 @@ impl Input {
 
 /// One connection's way out.
 pub(super) struct Pump<'a> {
-    connection: &'a UnixStream,
-    incoming: Vec<u8>,
+    connection: &'a mut Connection,
     outgoing: Vec<u8>,
     sent: usize,
     state: Peer,
@@ -102,10 +97,9 @@ enum Peer {
 }
 
 impl<'a> Pump<'a> {
-    /// Takes the connection over; it becomes non-blocking.
-    pub(super) fn new(connection: &'a UnixStream) -> io::Result<Self> {
-        connection.set_nonblocking(true)?;
-        Ok(Self { connection, incoming: Vec::new(), outgoing: Vec::new(), sent: 0, state: Peer::There })
+    /// Takes the connection over until the reply.
+    pub(super) fn new(connection: &'a mut Connection) -> Self {
+        Self { connection, outgoing: Vec::new(), sent: 0, state: Peer::There }
     }
 
     /// Goes on without the owner: output is thrown away from here on.
@@ -126,6 +120,8 @@ impl<'a> Pump<'a> {
 
     /// Moves bytes until something else is to be done.
     pub(super) fn run(&mut self, streams: &mut Streams<'_>, deadline: Option<Instant>) -> io::Result<Wake> {
+        // What came together with the request.
+        self.feed(streams.input.as_mut());
         loop {
             self.send();
             if self.state == Peer::Gone {
@@ -134,14 +130,14 @@ impl<'a> Pump<'a> {
             let Some(timeout) = time_left(deadline) else { return Ok(Wake::Deadline) };
             let ready = self.wait(streams, timeout)?;
             self.receive(streams.input.as_mut(), &ready);
+            if let Some(input) = streams.input.as_mut().filter(|_| ready.input) {
+                input.write(!self.connection.expects_input());
+            }
             for (place, kind) in [(0, kind::STDOUT), (1, kind::STDERR)] {
                 let Some(fd) = streams.outputs[place].filter(|_| ready.outputs[place]) else { continue };
                 if self.take(fd, kind, CHUNK_BYTES).is_none() {
                     streams.outputs[place] = None;
                 }
-            }
-            if let Some(input) = &mut streams.input {
-                input.write();
             }
             if let Some(place) = ready.watched {
                 self.send();
@@ -178,9 +174,7 @@ impl<'a> Pump<'a> {
             return Ok(());
         }
         push_json(&mut self.outgoing, kind::REPLY, reply)?;
-        self.connection.set_nonblocking(false)?;
-        let mut connection = self.connection;
-        connection.write_all(self.outgoing.get(self.sent..).unwrap_or_default())
+        self.connection.write_all(self.outgoing.get(self.sent..).unwrap_or_default())
     }
 
     /// Whether there is room for output.
@@ -190,10 +184,11 @@ impl<'a> Pump<'a> {
 
     fn send(&mut self) {
         while self.state == Peer::There && self.sent < self.outgoing.len() {
-            match (&mut &*self.connection).write(&self.outgoing[self.sent..]) {
+            let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+            match socket::send(self.connection.as_fd().as_raw_fd(), &self.outgoing[self.sent..], flags) {
                 Ok(count) => self.sent += count,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(Errno::EAGAIN) => break,
+                Err(Errno::EINTR) => {}
                 Err(_) => self.state = Peer::Gone,
             }
         }
@@ -234,10 +229,8 @@ impl<'a> Pump<'a> {
         let mut places = Vec::with_capacity(8);
         if self.state == Peer::There {
             let mut flags = PollFlags::empty();
-            flags.set(
-                PollFlags::POLLIN,
-                streams.input.as_ref().is_none_or(|input| input.ended || input.wants_more()),
-            );
+            let full = streams.input.as_ref().is_some_and(|input| input.bytes.len() >= BUFFER_BYTES);
+            flags.set(PollFlags::POLLIN, !full);
             flags.set(PollFlags::POLLOUT, self.sent < self.outgoing.len());
             polled.push(PollFd::new(self.connection.as_fd(), flags));
             places.push(Place::Connection);
@@ -267,7 +260,7 @@ impl<'a> Pump<'a> {
                     Place::Connection => ready.connection = fd.revents().unwrap_or(PollFlags::POLLHUP),
                     Place::Output(index) => ready.outputs[index] = true,
                     Place::Watched(index) => ready.watched = ready.watched.or(Some(index)),
-                    Place::Input => {}
+                    Place::Input => ready.input = true,
                 }
             }
         }
@@ -279,21 +272,21 @@ impl<'a> Pump<'a> {
         if !ready.connection.intersects(PollFlags::POLLIN | PollFlags::POLLHUP | PollFlags::POLLERR) {
             return;
         }
-        let mut piece = [0; 16 << 10];
-        match (&mut &*self.connection).read(&mut piece) {
-            Ok(0) => self.state = Peer::Gone,
-            Ok(count) => {
-                // Without an input nothing is expected, and what comes is thrown away.
-                if let Some(input) = input {
-                    self.incoming.extend_from_slice(&piece[..count]);
-                    if take_input(&mut self.incoming, input).is_err() {
-                        self.state = Peer::Gone;
-                    }
-                }
-            }
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+        match self.connection.receive_now() {
+            Ok(true) => self.feed(input),
+            Ok(false) => {}
             Err(_) => self.state = Peer::Gone,
         }
+    }
+
+    /// Hands input that has come to the process.
+    fn feed(&mut self, input: Option<&mut Input>) {
+        // Without an input nothing is expected, and what comes waits for the next request.
+        let Some(input) = input else { return };
+        if self.connection.take_input(&mut |bytes| input.bytes.extend(bytes)).is_err() {
+            self.state = Peer::Gone;
+        }
+        input.write(!self.connection.expects_input());
     }
 }
 
@@ -309,30 +302,13 @@ struct Ready {
     connection: PollFlags,
     outputs: [bool; 2],
     watched: Option<usize>,
+    input: bool,
 }
 
 impl Default for Ready {
     fn default() -> Self {
-        Self { connection: PollFlags::empty(), outputs: [false; 2], watched: None }
+        Self { connection: PollFlags::empty(), outputs: [false; 2], watched: None, input: false }
     }
-}
-
-/// Moves whole frames from `incoming` to `input`.
-fn take_input(incoming: &mut Vec<u8>, input: &mut Input) -> io::Result<()> {
-    let mut used = 0;
-    while let Some(header) = incoming[used..].first_chunk::<HEADER_BYTES>() {
-        let (length, kind) = parse_header(*header)?;
-        let start = used + HEADER_BYTES;
-        let Some(payload) = incoming.get(start..start + length) else { break };
-        match kind {
-            kind::INPUT => input.bytes.extend(payload),
-            kind::INPUT_END => input.ended = true,
-            _ => return Err(io::ErrorKind::InvalidData.into()),
-        }
-        used = start + length;
-    }
-    incoming.drain(..used);
-    Ok(())
 }
 
 /// The time until `deadline`; `None` where it has passed.

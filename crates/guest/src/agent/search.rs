@@ -179,5 +179,5 @@ fn existing(agent: &Agent, path: &str) -> Result<PathBuf, Failure> {
 }
 
 fn shown(path: &Path, workspace: &Path) -> String {
-    path.strip_prefix(workspace).unwrap_or(path).to_string_lossy().into_owned()
+    crate::names::to_text(path.strip_prefix(workspace).unwrap_or(path).as_os_str())
 }

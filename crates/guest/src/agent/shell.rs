@@ -10,7 +10,6 @@ mod report;
 use std::fs;
 use std::io;
 use std::os::fd::AsFd as _;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -18,6 +17,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::connection::Connection;
 use super::pump::{Pump, Streams, Wake};
 use super::{Agent, lock, now, processes, sys};
 use crate::protocol::{Failure, Reply, kind};
@@ -76,11 +76,11 @@ impl Shell {
     pub(super) fn run(
         &self,
         agent: &Agent,
-        connection: &UnixStream,
+        connection: &mut Connection,
         command: &str,
         timeout: Duration,
     ) -> io::Result<()> {
-        let mut pump = Pump::new(connection)?;
+        let mut pump = Pump::new(connection);
         if command.contains('\0') {
             let message = "a command line cannot hold a NUL byte".to_owned();
             return pump.finish(&Reply::Failed(Failure::Start { program: "shell".to_owned(), message }));

@@ -1,4 +1,4 @@
-//! Processes that are started, left, found again and followed.
+//! Processes that are started, left, found again and followed; those in the shell's background.
 
 use serde::{Deserialize, Serialize};
 
@@ -65,4 +65,17 @@ impl std::fmt::Display for ProcessRef {
             Self::Tag(tag) => write!(formatter, "process \"{tag}\""),
         }
     }
+}
+
+/// A process in the background.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Background {
+    /// 1, 2, 3 … within the sandbox.
+    pub number: u32,
+    /// Its process id inside the sandbox.
+    pub pid: i32,
+    /// The command line.
+    pub command: String,
+    /// The file inside the sandbox that gets its output.
+    pub output_path: String,
 }
