@@ -10,7 +10,7 @@ use domain::OrgId;
 use futures_util::future::BoxFuture;
 use models::SharedRegistry;
 use orchestrator::Orchestrator;
-use runs::Runs;
+use runs::{CacheLimits, CacheSize, Runs};
 use runtime::{Ambient, Supervisor};
 use store::{Sizes, Store};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
@@ -97,6 +97,8 @@ pub struct ApiSettings {
 pub struct Retention {
     /// In days; for ever where `None`.
     pub keep_days: Option<u32>,
+    /// Prepared repositories that no run needs.
+    pub cache: CacheLimits,
 }
 
 /// A provider whose key comes from the environment.
@@ -115,7 +117,7 @@ pub(crate) struct App(Arc<Inner>);
 struct Inner {
     parts: Parts,
     streams: Arc<Semaphore>,
-    sizes: Mutex<Option<(Duration, Sizes)>>,
+    sizes: Mutex<Option<(Duration, Sizes, CacheSize)>>,
 }
 
 /// The most streams and sockets that are open at once.
@@ -139,17 +141,17 @@ impl App {
     }
 
     /// How much is kept, as it was at most half a minute ago: measuring walks over all blobs.
-    pub(crate) async fn sizes(&self) -> Result<Sizes> {
+    pub(crate) async fn sizes(&self) -> Result<(Sizes, CacheSize)> {
         let mut kept = self.0.sizes.lock().await;
         let now = self.ambient.clock.elapsed();
-        if let Some((measured_at, sizes)) = *kept
+        if let Some((measured_at, sizes, cache)) = *kept
             && now.saturating_sub(measured_at) < SIZES_KEPT_FOR
         {
-            return Ok(sizes);
+            return Ok((sizes, cache));
         }
-        let sizes = self.store.sizes().await?;
-        *kept = Some((now, sizes));
-        Ok(sizes)
+        let (sizes, cache) = (self.store.sizes().await?, self.runs.cache_size().await?);
+        *kept = Some((now, sizes, cache));
+        Ok((sizes, cache))
     }
 }
 

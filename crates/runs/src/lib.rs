@@ -27,7 +27,7 @@ mod workspace;
 
 pub use demo::STORY;
 pub use error::{Error, Result};
-pub use repository::Source;
+pub use repository::{CacheLimits, CacheSize, Source};
 pub use request::{NewRun, RunFilter, RunRef};
 pub use runs::{Parts, QUEUE, Runs, Settings};
 pub use view::{Applied, Diff, Page, QuestionView, RunView};

@@ -3,6 +3,8 @@
 
 pub mod base;
 pub mod source;
+pub mod sweep;
 
 pub use base::{Base, Bases, Look};
 pub use source::Source;
+pub use sweep::{CacheLimits, CacheSize};

@@ -218,6 +218,11 @@ impl Runs {
         if let Some(begun) = self.begun(run) {
             self.inner.bases.forget_own(&begun.base);
         }
+        self.remove_files(run).await
+    }
+
+    /// Removes the folder of a run that is no more.
+    pub(crate) async fn remove_files(&self, run: RunId) -> Result<()> {
         // Out of the way first, so that what cannot be removed now is removed at the next start.
         let (folder, away) =
             (self.folder(run), self.inner.parts.settings.data.join("tmp").join(format!("in-{run}")));

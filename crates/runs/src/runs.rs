@@ -19,7 +19,7 @@ use store::{QueueItem, Range, RawEvent, Store, StoreError, Tx};
 use crate::error::{Error, Result, WhileDoing};
 use crate::live_runs::LiveRuns;
 use crate::record::{self, RunKey};
-use crate::repository::{Bases, Source};
+use crate::repository::{Bases, CacheLimits, Source};
 use crate::request::{NewRun, RunFilter, RunRef};
 use crate::store::{self as rows, RunRow};
 use crate::summary::Summary;
@@ -56,6 +56,8 @@ pub struct Settings {
     pub home: Option<PathBuf>,
     /// How long finished runs are kept, in days; for ever where `None`.
     pub keep_days: Option<u32>,
+    /// How long prepared repositories are kept that no run needs any more.
+    pub cache: CacheLimits,
 }
 
 /// All runs. Clones share everything.

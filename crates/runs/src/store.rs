@@ -179,6 +179,12 @@ pub(crate) async fn finished_before(
         .await
 }
 
+/// Whether any org has this run: its folder on the disk is not told apart by orgs.
+pub(crate) async fn is_known(store: &Store, run: RunId) -> Result<bool, StoreError> {
+    let found = store.fetch_optional("select 1 from runs where id = $1", &[run.into()], |_| Ok(())).await?;
+    Ok(found.is_some())
+}
+
 /// Removes the run's rows; its events and blobs are removed by the caller.
 pub(crate) async fn delete(tx: &mut Tx, org: OrgId, run: RunId) -> Result<(), StoreError> {
     for sql in [

@@ -102,6 +102,7 @@ pub(crate) async fn compose(context: &Context, pace: Pace, tasks: &Supervisor) -
             data: folder.root().to_owned(),
             home: context.env.path("HOME"),
             keep_days: context.config.runs.keep_days,
+            cache: context.config.runs.cache(),
         },
     });
     Ok(Parts { store, accounts, owner, models, source, orchestrator, runs, native, e2b_key })

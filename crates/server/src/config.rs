@@ -74,6 +74,10 @@ pub(crate) struct RunsConfig {
     pub(crate) at_once: Option<u32>,
     /// Finished runs are deleted after this many days.
     pub(crate) keep_days: Option<u32>,
+    /// Prepared repositories that no run needs are removed after this many days without use.
+    pub(crate) cache_days: Option<u32>,
+    /// What they hold together at most, in MiB.
+    pub(crate) cache_mib: Option<u64>,
 }
 
 /// `[limits]`
@@ -211,6 +215,17 @@ impl Config {
             }
         }
         Ok(())
+    }
+}
+
+impl RunsConfig {
+    /// How long prepared repositories are kept that no run needs.
+    pub(crate) fn cache(&self) -> runs::CacheLimits {
+        let default = runs::CacheLimits::default();
+        runs::CacheLimits {
+            days: self.cache_days.unwrap_or(default.days),
+            bytes: self.cache_mib.map_or(default.bytes, |mib| mib.saturating_mul(1 << 20)),
+        }
     }
 }
 

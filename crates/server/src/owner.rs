@@ -20,6 +20,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(5);
 const DRAIN_LIMIT: Duration = Duration::from_secs(3);
 /// How often old runs are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
+/// The first time, when a start is long over.
+const FIRST_SWEEP_AFTER: Duration = Duration::from_secs(60);
 
 /// What the owner shall do.
 #[derive(Debug)]
@@ -143,9 +145,14 @@ fn start_roles(context: &Context, parts: &Parts, roles: &[Role], tasks: &Supervi
     if roles.contains(&Role::Scheduler) {
         let (runs, ambient, stop) = (parts.runs.clone(), context.ambient.clone(), tasks.stopping());
         tasks.spawn("scheduler", async move {
-            while ambient.within(SWEEP_EVERY, stop.cancelled()).await.is_none() {
-                if let Err(error) = runs.sweep().await {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "old runs could not be deleted");
+            let mut wait = FIRST_SWEEP_AFTER;
+            while ambient.within(wait, stop.cancelled()).await.is_none() {
+                wait = SWEEP_EVERY;
+                match runs.sweep().await {
+                    Ok(swept) => tracing::debug!(?swept, "swept"),
+                    Err(error) => {
+                        tracing::warn!(error = &error as &dyn std::error::Error, "a sweep failed");
+                    }
                 }
             }
         });

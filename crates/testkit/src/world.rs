@@ -11,7 +11,7 @@ use domain::event::{Attended, RunEvent};
 use domain::limits::{GuardProfile, RunLimits};
 use models::{ModelsConfig, Registry, SharedRegistry};
 use orchestrator::Orchestrator;
-use runs::{NewRun, RunRef, RunView, Runs, Worker, WorkerConfig};
+use runs::{CacheLimits, NewRun, RunRef, RunView, Runs, Worker, WorkerConfig};
 use runtime::{Ambient, Supervisor};
 use sandbox::{LauncherProgram, NativeConfig, NativeProvider, SandboxLimits};
 use store::{Range, Store};
@@ -43,8 +43,17 @@ impl World {
     /// # Panics
     ///
     /// When a part cannot be had.
-    #[expect(clippy::expect_used, reason = "a test without its world cannot go on")]
     pub async fn open(store: Store, data: &Path) -> Self {
+        Self::open_keeping(store, data, CacheLimits::default()).await
+    }
+
+    /// As [`World::open`], with other limits for prepared repositories.
+    ///
+    /// # Panics
+    ///
+    /// When a part cannot be had.
+    #[expect(clippy::expect_used, reason = "a test without its world cannot go on")]
+    pub async fn open_keeping(store: Store, data: &Path, cache: CacheLimits) -> Self {
         let ambient = Ambient::system();
         let config = NativeConfig {
             launcher: LauncherProgram::Path(launcher()),
@@ -75,7 +84,7 @@ impl World {
             accounts: accounts.clone(),
             models: models.clone(),
             orchestrator: orchestrator.clone(),
-            settings: runs::Settings { data: data.to_owned(), home: None, keep_days: None },
+            settings: runs::Settings { data: data.to_owned(), home: None, keep_days: None, cache },
         });
         orchestrator.recover().await.expect("recover the sandboxes");
         runs.recover().await.expect("recover the runs");

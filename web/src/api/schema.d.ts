@@ -1121,6 +1121,16 @@ export interface components {
              * @description In days; null is for ever.
              */
             keep_days: number | null;
+            /**
+             * Format: int64
+             * @description What they hold together at most.
+             */
+            prepared_bytes: number;
+            /**
+             * Format: int32
+             * @description Prepared repositories that no run needs are removed after this many days without use.
+             */
+            prepared_days: number;
         };
         /** @description Runs that have not ended, by their words. */
         RunCounts: {
@@ -1335,6 +1345,16 @@ export interface components {
              * @description The database.
              */
             database_bytes: number;
+            /**
+             * Format: int64
+             * @description Repositories that were prepared for runs.
+             */
+            prepared: number;
+            /**
+             * Format: int64
+             * @description What they hold.
+             */
+            prepared_bytes: number;
         };
         /** @description Which stream to follow, and from where. */
         Subscribe: {

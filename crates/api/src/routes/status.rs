@@ -48,6 +48,10 @@ pub(crate) struct Storage {
     database_bytes: u64,
     /// Artifacts.
     blob_bytes: u64,
+    /// Repositories that were prepared for runs.
+    prepared: u64,
+    /// What they hold.
+    prepared_bytes: u64,
 }
 
 /// How long finished runs are kept.
@@ -56,6 +60,10 @@ pub(crate) struct RetentionView {
     /// In days; null is for ever.
     #[schema(required = true)]
     keep_days: Option<u32>,
+    /// Prepared repositories that no run needs are removed after this many days without use.
+    prepared_days: u32,
+    /// What they hold together at most.
+    prepared_bytes: u64,
 }
 
 /// What the machine has and lacks.
@@ -83,7 +91,7 @@ pub(crate) struct ProbeView {
 #[utoipa::path(get, path = "/v1/status", tag = "server", responses((status = 200, body = Status)))]
 pub(crate) async fn status(State(app): State<App>, May(allowed): May<ReadStatus>) -> Result<Json<Status>> {
     let states = app.runs.count_states(allowed.org()).await?;
-    let sizes = app.sizes().await?;
+    let (sizes, cache) = app.sizes().await?;
     let sandbox = SandboxView::new(app.orchestrator.provider().to_owned(), app.orchestrator.isolation());
     Ok(Json(Status {
         version: app.settings.version.clone(),
@@ -92,8 +100,17 @@ pub(crate) async fn status(State(app): State<App>, May(allowed): May<ReadStatus>
         sandbox,
         runs: counts(&states),
         capacity: app.settings.capacity,
-        storage: Storage { database_bytes: sizes.database_bytes, blob_bytes: sizes.blob_bytes },
-        retention: RetentionView { keep_days: app.settings.retention.keep_days },
+        storage: Storage {
+            database_bytes: sizes.database_bytes,
+            blob_bytes: sizes.blob_bytes,
+            prepared: cache.bases,
+            prepared_bytes: cache.bytes,
+        },
+        retention: RetentionView {
+            keep_days: app.settings.retention.keep_days,
+            prepared_days: app.settings.retention.cache.days,
+            prepared_bytes: app.settings.retention.cache.bytes,
+        },
     }))
 }
 

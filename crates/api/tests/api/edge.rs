@@ -172,6 +172,10 @@ async fn status_tells_how_the_server_stands() {
         assert_eq!(status["database"], rig.world.store.database_name());
         assert_eq!(status["sandbox"]["provider"], "native");
         assert_eq!((&status["capacity"], &status["retention"]["keep_days"]), (&json!(4), &json!(30)));
+        // The repository of the run that asks may be on its way.
+        assert!(status["storage"]["prepared"].as_u64().is_some_and(|count| count <= 1), "{status}");
+        assert!(status["storage"]["prepared_bytes"].is_u64(), "{status}");
+        assert_eq!(status["retention"]["prepared_days"], 7);
         assert!(status["storage"]["database_bytes"].as_u64().is_some_and(|bytes| bytes > 0), "{status}");
         assert_eq!(rig.get("/v1/doctor", As::Token(&owner)).await.json(), json!({ "probes": [] }));
         Ok(())

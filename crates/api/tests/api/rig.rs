@@ -100,7 +100,7 @@ impl Rig {
                 hosts: vec!["work.example".to_owned()],
                 data_dir: database.folder().to_owned(),
                 capacity: 4,
-                retention: Retention { keep_days: Some(30) },
+                retention: Retention { keep_days: Some(30), cache: runs::CacheLimits::default() },
                 environment_keys: vec![ProviderSource { provider: "openai".to_owned(), base_url: None }],
                 secure_cookie: false,
             },

@@ -59,7 +59,9 @@ pub struct Look {
 
 /// Where bases are kept and made.
 pub struct Bases {
-    root: PathBuf,
+    pub(super) root: PathBuf,
+    /// Held for reading while a run starts, for writing while bases are taken away.
+    pub(super) starting: Arc<tokio::sync::RwLock<()>>,
     orchestrator: Orchestrator,
     making: Mutex<HashMap<PathBuf, Arc<tokio::sync::Mutex<()>>>>,
 }
@@ -68,7 +70,7 @@ impl Bases {
     /// Bases under `root`.
     #[must_use]
     pub fn new(root: PathBuf, orchestrator: Orchestrator) -> Self {
-        Self { root, orchestrator, making: Mutex::default() }
+        Self { root, starting: Arc::default(), orchestrator, making: Mutex::default() }
     }
 
     /// The read-only tree of a base.
@@ -203,6 +205,7 @@ impl Base {
 /// The base that is kept in `folder`, or a new one.
 async fn make(scratch: &Scratch, source: &Source, base: &Base, folder: &Path, dirty: bool) -> Result<Base> {
     if let Some(kept) = read(folder) {
+        super::sweep::touch(folder);
         return Ok(kept);
     }
     let mut base = base.clone();
@@ -331,7 +334,7 @@ fn key(source: &Source, base: &Base) -> String {
     hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
-const META: &str = "base.json";
+pub(super) const META: &str = "base.json";
 
 fn read(folder: &Path) -> Option<Base> {
     serde_json::from_slice(&std::fs::read(folder.join(META)).ok()?).ok()

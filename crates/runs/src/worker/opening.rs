@@ -89,6 +89,7 @@ impl Ride<'_> {
         let (base, scratch) = match ground {
             Ground::Base(base) => (base, None),
             Ground::Look(look) => {
+                let _kept = self.runs.inner.bases.hold().await;
                 let (base, scratch) = self.runs.inner.bases.make(*look).await?;
                 let begun = Begun { base, brief: self.brief.clone() };
                 self.runs.remember(self.spec.run, &begun).await?;

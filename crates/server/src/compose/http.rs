@@ -33,7 +33,7 @@ pub(crate) fn router(context: &Context, parts: &Parts, tasks: &Supervisor, port:
                 hosts: hosts(config),
                 data_dir: context.folder.root().to_owned(),
                 capacity: capacity(config),
-                retention: Retention { keep_days: config.runs.keep_days },
+                retention: Retention { keep_days: config.runs.keep_days, cache: config.runs.cache() },
                 environment_keys: environment_keys(context),
                 secure_cookie: false,
             },
