@@ -62,6 +62,7 @@ impl Orchestrator {
     fn spec(&self, row: &SandboxRow) -> SandboxSpec {
         SandboxSpec {
             env: row.wish.env.clone().into_iter().collect(),
+            writable_root: true,
             egress_port: self.inner.parts.companions.iter().find_map(|companion| companion.egress_port()),
             limits: self.limits_of(row.wish.resources),
             ..SandboxSpec::new(row.id, self.folder_of(row.id))

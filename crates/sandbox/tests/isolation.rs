@@ -4,7 +4,6 @@ use std::error::Error;
 use std::io::Read as _;
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use sandbox::contract::{self, Outcome, Subject, shell_within};
@@ -12,43 +11,10 @@ use sandbox::{
     Exec, LauncherProgram, NativeConfig, NativeProvider, SandboxError, SandboxLimits, SandboxProvider as _,
     SandboxSpec,
 };
-use tempfile::TempDir;
+use world::World;
 
-/// A provider with a launcher and a runtime folder of its own.
-struct World {
-    provider: NativeProvider,
-    folder: TempDir,
-}
-
-impl World {
-    fn new() -> Result<Self, Box<dyn Error>> {
-        Self::with_launcher(PathBuf::from(env!("CARGO_BIN_EXE_journeyman-launcher")))
-    }
-
-    fn with_launcher(launcher: PathBuf) -> Result<Self, Box<dyn Error>> {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let folder = tempfile::tempdir()?;
-        let label = format!("isolation-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-        let provider = NativeProvider::start(NativeConfig {
-            launcher: LauncherProgram::Path(launcher),
-            runtime_dir: folder.path().join(label),
-            home: None,
-            parked: 1,
-        })?;
-        Ok(Self { provider, folder })
-    }
-
-    async fn sandbox(&self, change: impl FnOnce(&mut SandboxSpec)) -> Result<Subject, Box<dyn Error>> {
-        let state = tempfile::tempdir()?;
-        let mut spec = contract::spec(&state.path().join("state"));
-        change(&mut spec);
-        Ok(Subject { sandbox: self.provider.create(spec).await?, state })
-    }
-
-    async fn plain(&self) -> Result<Subject, Box<dyn Error>> {
-        self.sandbox(|_| {}).await
-    }
-}
+#[path = "common/world.rs"]
+mod world;
 
 fn is_root() -> bool {
     nix::unistd::Uid::effective().is_root()
