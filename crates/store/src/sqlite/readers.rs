@@ -58,6 +58,8 @@ impl Readers {
         args: &[Value],
         want: Want,
     ) -> Result<Vec<Row>, StoreError> {
+        // Short reads never wait: a task that makes many of them lets others go first now and then.
+        tokio::task::coop::consume_budget().await;
         match self.with(|reader| reader.short(sql, args, want))? {
             Ok(rows) => Ok(rows),
             Err(error) if is_long(&error) => self.fetch_long(sql, args.to_vec(), want).await,
