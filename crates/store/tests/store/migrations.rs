@@ -6,17 +6,17 @@ use runtime::Ambient;
 use store::{Store, StoreError};
 use testkit::database::TestDatabase;
 
-/// Per table its columns, each with its type and whether it may be null; types by SQLite's names.
+/// Per table its columns by name (a step of SQLite may have to make a table anew, in another order), each with its type and whether it may be null; types by SQLite's names.
 type Tables = BTreeMap<String, Vec<(String, String, bool)>>;
 
 async fn tables(store: &Store) -> Result<Tables, StoreError> {
     let columns = if store.database_name() == "sqlite" {
         "select t.name, c.name, lower(c.type), c.\"notnull\" = 0 from sqlite_master t, pragma_table_info(t.name) c
-         where t.type = 'table' and t.name not like 'sqlite%' order by t.name, c.cid"
+         where t.type = 'table' and t.name not like 'sqlite%' order by t.name, c.name"
     } else {
         "select cast(table_name as text), cast(column_name as text), cast(data_type as text), is_nullable = 'YES'
          from information_schema.columns where table_schema = current_schema()
-         order by table_name, ordinal_position"
+         order by cast(table_name as text) collate \"C\", cast(column_name as text) collate \"C\""
     };
     let mut tables = Tables::new();
     let rows = store
