@@ -14,15 +14,21 @@ mod results;
 mod run_commands;
 mod run_events;
 mod runs;
+mod sandbox;
+mod sandboxes;
 mod status;
 mod stream;
 mod tokens;
 mod ws;
 
-use utoipa_axum::router::OpenApiRouter;
+use axum::extract::DefaultBodyLimit;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
 use crate::app::App;
+
+/// The largest body of a command: what is given on standard input is in it.
+const EXEC_MAX_BYTES: usize = 32 << 20;
 
 /// Routes whose POSTs may be repeated with an idempotency key.
 pub(crate) fn all() -> OpenApiRouter<App> {
@@ -51,6 +57,16 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(results::apply_result))
         .routes(routes!(artifacts::list_artifacts))
         .routes(routes!(artifacts::download_artifact))
+        .routes(routes!(sandboxes::show_sandbox, sandboxes::delete_sandbox))
+        .routes(routes!(sandboxes::pause_sandbox))
+        .routes(routes!(sandboxes::resume_sandbox))
+        .routes(routes!(sandboxes::stop_sandbox))
+        .routes(routes!(sandboxes::set_sandbox_timeout))
+        .routes(routes!(sandboxes::keep_sandbox_alive))
+        .routes(routes!(sandboxes::set_sandbox_egress))
+        .routes(routes!(sandboxes::sandbox_metrics))
+        .routes(routes!(sandbox::events::read_sandbox_events))
+        .routes(routes!(sandbox::files::list_sandbox_folder))
         .routes(routes!(events::follow_events))
         .routes(routes!(ws::open_socket))
 }
@@ -64,4 +80,15 @@ pub(crate) fn unrepeatable() -> OpenApiRouter<App> {
         .routes(routes!(tokens::create_ticket))
         .routes(routes!(models::test_model))
         .routes(routes!(runs::list_runs, runs::create_run))
+        .routes(routes!(sandboxes::list_sandboxes, sandboxes::create_sandbox))
+        .routes(routes!(sandbox::exec::exec_in_sandbox).layer(DefaultBodyLimit::max(EXEC_MAX_BYTES)))
+        .routes(
+            routes!(
+                sandbox::files::read_sandbox_file,
+                sandbox::files::write_sandbox_file,
+                sandbox::files::remove_sandbox_file
+            )
+            .layer(DefaultBodyLimit::disable()),
+        )
+        .routes(routes!(sandbox::terminal::open_sandbox_terminal))
 }

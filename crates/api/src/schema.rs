@@ -5,6 +5,7 @@ pub(crate) mod events;
 pub(crate) mod problem;
 pub(crate) mod results;
 pub(crate) mod runs;
+pub(crate) mod sandboxes;
 
 #[cfg(test)]
 mod tests;

@@ -475,6 +475,264 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sandboxes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sandboxes, the newest first; those of runs while they live. */
+        get: operations["list_sandboxes"];
+        put?: never;
+        /**
+         * Makes a sandbox and answers when it runs.
+         * @description With an `Idempotency-Key`, asking again gives the same sandbox, also at the same time and as long as it lives.
+         */
+        post: operations["create_sandbox"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sandboxes/{sandbox}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One sandbox. */
+        get: operations["show_sandbox"];
+        put?: never;
+        post?: never;
+        /** Deletes a sandbox with its files; its snapshots stay. It is gone at once, and cleared away in the background. */
+        delete: operations["delete_sandbox"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sandboxes/{sandbox}/egress": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Changes what a sandbox may reach; at once where it runs. */
+        put: operations["set_sandbox_egress"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sandboxes/{sandbox}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A part of a sandbox's log: after a position, or the last before one. */
+        get: operations["read_sandbox_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sandboxes/{sandbox}/exec": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Runs a command to its end and tells its output as it comes, one JSON object a line; the last is `end` or
+         *     `error`. Whoever goes away ends the command. A sandbox that rests is woken where it was made so.
+         */
+        post: operations["exec_in_sandbox"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sandboxes/{sandbox}/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A file's bytes. A sandbox that rests is not woken by it. */
+        get: operations["read_sandbox_file"];
+        /**
+         * Writes a whole file from the body, however large, making folders as needed. A reader sees the old file or the
+         *     new one. A sandbox that rests is woken where it was made so.
+         */
+        put: operations["write_sandbox_file"];
+        post?: never;
+        /** Removes a file, a link, or a folder with all that is in it. */
+        delete: operations["remove_sandbox_file"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sandboxes/{sandbox}/folder": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What lies in a folder. A sandbox that rests is not woken by it. */
+        get: operations["list_sandbox_folder"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sandboxes/{sandbox}/keep-alive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Keeps a running sandbox alive for at least so long; never shortens its life. */
+        post: operations["keep_sandbox_alive"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sandboxes/{sandbox}/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a sandbox used. */
+        get: operations["sandbox_metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sandboxes/{sandbox}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pauses a sandbox. `paused` keeps its processes and their memory; `hibernated` has ended them and keeps the files.
+         *     A long pause becomes a hibernation.
+         */
+        post: operations["pause_sandbox"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sandboxes/{sandbox}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets a sandbox go on from whatever rest, or keeps one that runs alive: its time-out only becomes longer. */
+        post: operations["resume_sandbox"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sandboxes/{sandbox}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends a sandbox's processes and keeps its files; only a resume starts it again. */
+        post: operations["stop_sandbox"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sandboxes/{sandbox}/terminal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Opens a terminal: a login shell, or `command`. Binary messages are what is typed and what is shown; the client
+         *     sends `{"resize":{"columns","rows"}}` as text, the server `{"end":{"exit_code"}}` or `{"error":{"code","detail"}}`
+         *     as its last message. Who goes away hangs up. A sandbox that rests is woken where it was made so.
+         */
+        get: operations["open_sandbox_terminal"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sandboxes/{sandbox}/timeout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Sets how long a running sandbox lives from now: shorter or longer. */
+        put: operations["set_sandbox_timeout"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/status": {
         parameters: {
             query?: never;
@@ -675,6 +933,34 @@ export interface components {
             /** @description What was looked at. */
             probes: components["schemas"]["ProbeView"][];
         };
+        /** @description What a sandbox may reach beyond itself. */
+        Egress: {
+            /**
+             * @description How far it reaches.
+             * @default none
+             */
+            access: components["schemas"]["EgressReach"];
+            /**
+             * @description Domains (`*.example.org`), addresses or ranges, with `:port` where only that port is meant.
+             * @default []
+             */
+            allow: string[];
+            /**
+             * @description The same, refused whatever is allowed.
+             * @default []
+             */
+            deny: string[];
+        };
+        /**
+         * @description How far a sandbox reaches.
+         * @enum {string}
+         */
+        EgressReach: "none" | "listed" | "public";
+        /**
+         * @description What an entry is.
+         * @enum {string}
+         */
+        EntryKind: "file" | "folder" | "link" | "other";
         /** @description One event as it is stored and sent. */
         Envelope: {
             /**
@@ -725,6 +1011,102 @@ export interface components {
             /** @description Its reason. */
             explanation: string;
         };
+        /** @description How a command ended. */
+        ExecEnded: {
+            /**
+             * Format: int32
+             * @description Its exit code; 128 + n after signal n.
+             */
+            exit_code: number;
+            /** @description Whether its time was up. */
+            timed_out: boolean;
+        };
+        /** @description Why a command was not run to its end. */
+        ExecFault: {
+            /** @description Stable. */
+            code: string;
+            /** @description One sentence. */
+            detail: string;
+        };
+        /** @description One line of the answer. Output that is no UTF-8 comes in base64. */
+        ExecLine: {
+            /** @description From standard output. */
+            stdout: string;
+        } | {
+            /** @description From standard output, in base64. */
+            stdout_base64: string;
+        } | {
+            /** @description From standard error. */
+            stderr: string;
+        } | {
+            /** @description From standard error, in base64. */
+            stderr_base64: string;
+        } | {
+            /**
+             * Format: int64
+             * @description So much output was not taken in time and is lost.
+             */
+            missed_bytes: number;
+        } | {
+            /** @description The command has ended; the last line. */
+            end: components["schemas"]["ExecEnded"];
+        } | {
+            /** @description It could not be run to its end; the last line. */
+            error: components["schemas"]["ExecFault"];
+        };
+        /** @description What a sandbox used at one moment. */
+        Figures: {
+            /**
+             * Format: int64
+             * @description When, in milliseconds since the Unix epoch.
+             */
+            at_ms: number;
+            /**
+             * Format: double
+             * @description Cores that it may use.
+             */
+            cpu_count: number;
+            /**
+             * Format: double
+             * @description Of these, in per cent.
+             */
+            cpu_used_percent: number;
+            /**
+             * Format: int64
+             * @description Disk that may be used.
+             */
+            disk_total_bytes: number;
+            /**
+             * Format: int64
+             * @description Disk that is used.
+             */
+            disk_used_bytes: number;
+            /**
+             * Format: int64
+             * @description Memory that holds files and is given back when it is needed.
+             */
+            memory_cache_bytes: number;
+            /**
+             * Format: int64
+             * @description Memory that they may use.
+             */
+            memory_total_bytes: number;
+            /**
+             * Format: int64
+             * @description Memory that its processes use.
+             */
+            memory_used_bytes: number;
+            /**
+             * Format: int64
+             * @description Processes and threads.
+             */
+            processes: number;
+        };
+        /** @description What a sandbox used, the oldest first. */
+        FiguresPage: {
+            /** @description One sample every 10 s while it ran, of the last two hours. */
+            items: components["schemas"]["Figures"][];
+        };
         /** @description One file that differs from the base. */
         FileChange: {
             /**
@@ -765,11 +1147,46 @@ export interface components {
             /** @description Whether its hunks were left out because they are too large; the patch has them. */
             too_large: boolean;
         };
+        /** @description A file, a folder or a link. */
+        FileEntry: {
+            /** @description Which group's it is. */
+            group: string;
+            /** @description What it is. */
+            kind: components["schemas"]["EntryKind"];
+            /** @description Where a link leads. */
+            link_target: string | null;
+            /**
+             * Format: int32
+             * @description Its permissions.
+             */
+            mode: number;
+            /**
+             * Format: int64
+             * @description When it was last written, in milliseconds since the Unix epoch.
+             */
+            modified_at_ms: number;
+            /** @description Its last part. */
+            name: string;
+            /** @description Whose it is. */
+            owner: string;
+            /** @description Where it lies, from the root. */
+            path: string;
+            /**
+             * Format: int64
+             * @description Its size.
+             */
+            size_bytes: number;
+        };
         /**
          * @description What happened to a file.
          * @enum {string}
          */
         FileStatus: "added" | "modified" | "deleted" | "renamed";
+        /** @description What lies in a folder. */
+        FolderPage: {
+            /** @description By path. */
+            items: components["schemas"]["FileEntry"][];
+        };
         /** @description What is wanted besides. */
         FollowUp: {
             /** @description In plain words. */
@@ -825,6 +1242,15 @@ export interface components {
         LogIn: {
             /** @description What stands behind `#t=` in the link. */
             ticket: string;
+        };
+        /** @description A time-out, or the one that was asked for last. */
+        MaybeTimeout: {
+            /**
+             * Format: int64
+             * @description Seconds from now; 0 is without end.
+             * @default null
+             */
+            timeout_seconds: number | null;
         };
         /** @description Who the caller is. */
         Me: {
@@ -946,6 +1372,59 @@ export interface components {
             project?: string | null;
             /** @description The repository's folder on the server's machine, absolute. */
             repository?: string | null;
+        };
+        /** @description A sandbox that is wanted. */
+        NewSandbox: {
+            /**
+             * @description Whether use wakes it when it rests.
+             * @default false
+             */
+            auto_resume: boolean;
+            /** @default null */
+            egress: components["schemas"]["Egress"] | null;
+            /**
+             * @description Added to the environment of every command.
+             * @default {}
+             */
+            env: {
+                [key: string]: string;
+            };
+            /**
+             * @description Your own names and values; lists can be filtered by them.
+             * @default {}
+             */
+            metadata: {
+                [key: string]: string;
+            };
+            /**
+             * @description For people.
+             * @default
+             */
+            name: string;
+            /** @default null */
+            on_timeout: components["schemas"]["TimeoutAction"] | null;
+            /**
+             * @description What it may use.
+             * @default {
+             *       "cpu_millis": null,
+             *       "disk_bytes": null,
+             *       "memory_bytes": null,
+             *       "processes": null
+             *     }
+             */
+            resources: components["schemas"]["ResourceLimits"];
+            /**
+             * @description `host` (the default), a template's name, `name@version`, or the id of a snapshot.
+             * @default null
+             * @example host
+             */
+            template: string | null;
+            /**
+             * Format: int64
+             * @description How long it lives from when it is ready: an hour by default, 0 is without end.
+             * @default null
+             */
+            timeout_seconds: number | null;
         };
         /** @description Prices in microdollars per million tokens. */
         PriceView: {
@@ -1113,6 +1592,33 @@ export interface components {
             fix?: string | null;
             /** @description What happened, one plain sentence. */
             text: string;
+        };
+        /** @description What a sandbox may use; absent is the template's, then the server's own limit. */
+        ResourceLimits: {
+            /**
+             * Format: int32
+             * @description CPU time per second of wall time, in thousandths of a core.
+             * @default null
+             */
+            cpu_millis: number | null;
+            /**
+             * Format: int64
+             * @description Disk for what it writes.
+             * @default null
+             */
+            disk_bytes: number | null;
+            /**
+             * Format: int64
+             * @description Memory of all processes together.
+             * @default null
+             */
+            memory_bytes: number | null;
+            /**
+             * Format: int32
+             * @description Processes and threads at once.
+             * @default null
+             */
+            processes: number | null;
         };
         /** @description How long finished runs are kept. */
         RetentionView: {
@@ -1304,6 +1810,88 @@ export interface components {
              */
             word: string;
         };
+        /** @description A sandbox. */
+        Sandbox: {
+            /** @description Whether use wakes it when it rests. */
+            auto_resume: boolean;
+            /**
+             * Format: int64
+             * @description When its state last changed.
+             */
+            changed_at_ms: number;
+            /**
+             * Format: int32
+             * @description CPU time per second of wall time, in thousandths of a core.
+             */
+            cpu_millis: number;
+            /**
+             * Format: int64
+             * @description When it was asked for, in milliseconds since the Unix epoch.
+             */
+            created_at_ms: number;
+            /**
+             * Format: int64
+             * @description Disk for what it writes; null where nothing limits it.
+             */
+            disk_bytes: number | null;
+            /** @description What it may reach. */
+            egress: components["schemas"]["Egress"];
+            /**
+             * Format: int64
+             * @description When its time is up; null while it rests or where it has no end.
+             */
+            ends_at_ms: number | null;
+            /**
+             * @description Its id.
+             * @example sbx0198c0ffee0070008000000000000001
+             */
+            id: string;
+            /**
+             * Format: int64
+             * @description Memory of all processes together.
+             */
+            memory_bytes: number;
+            /** @description The caller's own names and values. */
+            metadata: {
+                [key: string]: string;
+            };
+            /** @description For people. */
+            name: string;
+            /** @description What happens then. */
+            on_timeout: components["schemas"]["TimeoutAction"];
+            /** @description What isolates it: `native` … */
+            provider: string;
+            /** @description Why it stands there. */
+            reason: string | null;
+            /** @description The run that it serves. */
+            run: string | null;
+            /**
+             * Format: int64
+             * @description When its processes were last started.
+             */
+            started_at_ms: number | null;
+            /** @description Where it stands. */
+            state: components["schemas"]["SandboxStateName"];
+            /** @description What it was made from. */
+            template: string;
+            /**
+             * Format: int32
+             * @description Which version of that.
+             */
+            template_version: number;
+        };
+        /** @description Some sandboxes. */
+        SandboxPage: {
+            /** @description The sandboxes, the newest first. */
+            items: components["schemas"]["Sandbox"][];
+            /** @description Where the next page begins. */
+            next: string | null;
+        };
+        /**
+         * @description The machine names of a sandbox's states.
+         * @enum {string}
+         */
+        SandboxStateName: "starting" | "running" | "paused" | "stopping" | "hibernated" | "stopped" | "archived" | "suspended" | "failed" | "deleting" | "deleted";
         /** @description A sandbox, as a run names it. */
         SandboxView: {
             /** @description What isolates it, in a few words. */
@@ -1378,6 +1966,19 @@ export interface components {
             /** @description Put it behind `/welcome#t=`. */
             ticket: string;
         };
+        /** @description A time-out. */
+        Timeout: {
+            /**
+             * Format: int64
+             * @description Seconds from now; 0 is without end.
+             */
+            timeout_seconds: number;
+        };
+        /**
+         * @description What happens when a sandbox's time is up.
+         * @enum {string}
+         */
+        TimeoutAction: "delete" | "pause";
         /** @description A token, as it is listed. */
         Token: {
             /**
@@ -1428,6 +2029,31 @@ export interface components {
             input_tokens: number;
             /** Format: int64 */
             output_tokens: number;
+        };
+        /** @description A command that is wanted. */
+        WantedExec: {
+            /** @description A program and its arguments, instead. */
+            argv?: string[] | null;
+            /**
+             * @description A command line for `/bin/sh`.
+             * @example make test
+             */
+            command?: string | null;
+            /** @description The directory; /workspace where absent. */
+            directory?: string;
+            /** @description Added to the environment. */
+            env?: {
+                [key: string]: string;
+            };
+            /** @description Given on standard input, which is then closed. */
+            stdin?: string;
+            /** @description The same in base64, instead. */
+            stdin_base64?: string;
+            /**
+             * Format: int64
+             * @description Killed after so long; never where absent.
+             */
+            timeout_seconds?: number | null;
         };
         /**
          * @description What sort of token is wanted.
@@ -1588,7 +2214,7 @@ export interface operations {
     follow_events: {
         parameters: {
             query: {
-                /** @description `run/<id>`, or `org` for changed runs. */
+                /** @description `run/<id>`, `sandbox/<id>`, or `org` for changed runs. */
                 stream: string;
                 /** @description The last position that the client has; 0 by default. */
                 after?: number;
@@ -2486,6 +3112,653 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RunView"];
+                };
+            };
+            /** @description What went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_sandboxes: {
+        parameters: {
+            query?: {
+                /** @description States by name, separated by commas. */
+                state?: string;
+                /** @description Only those with these metadata: `team=blue&stage=test`, percent-encoded. */
+                metadata?: string;
+                /** @description Only those of this run. */
+                run?: string;
+                /** @description Only those that serve no run. */
+                own?: boolean;
+                /** @description From an earlier page's `next`. */
+                cursor?: string;
+                /** @description At most so many: 50 by default, 200 at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SandboxPage"];
+                };
+            };
+            /** @description What went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_sandbox: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description One sandbox for each key. */
+                "idempotency-key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSandbox"];
+            };
+        };
+        responses: {
+            /** @description It is made. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sandbox"];
+                };
+            };
+            /** @description What went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_sandbox: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The sandbox's id. */
+                sandbox: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sandbox"];
+                };
+            };
+            /** @description What went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_sandbox: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The sandbox's id. */
+                sandbox: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_sandbox_egress: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The sandbox's id. */
+                sandbox: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Egress"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sandbox"];
+                };
+            };
+            /** @description What went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_sandbox_events: {
+        parameters: {
+            query?: {
+                /** @description Events after this position; 0 by default. */
+                after?: number;
+                /** @description The last events before this position, instead. */
+                before?: number;
+                /** @description How many, 1 to 1,000; 500 by default. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The sandbox's id. */
+                sandbox: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventPage"];
+                };
+            };
+            /** @description What went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exec_in_sandbox: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The sandbox's id. */
+                sandbox: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WantedExec"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": components["schemas"]["ExecLine"];
+                };
+            };
+            /** @description What went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_sandbox_file: {
+        parameters: {
+            query: {
+                /** @description Relative ones are relative to /workspace. */
+                path: string;
+            };
+            header?: never;
+            path: {
+                /** @description The sandbox's id. */
+                sandbox: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": number[];
+                };
+            };
+            /** @description What went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    write_sandbox_file: {
+        parameters: {
+            query: {
+                /** @description Relative ones are relative to /workspace. */
+                path: string;
+                /** @description Its permissions, octal: `755`. */
+                mode?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The sandbox's id. */
+                sandbox: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": number[];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileEntry"];
+                };
+            };
+            /** @description What went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_sandbox_file: {
+        parameters: {
+            query: {
+                /** @description Relative ones are relative to /workspace. */
+                path: string;
+            };
+            header?: never;
+            path: {
+                /** @description The sandbox's id. */
+                sandbox: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is removed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_sandbox_folder: {
+        parameters: {
+            query: {
+                /** @description Relative ones are relative to /workspace. */
+                path: string;
+                /** @description How many levels deep; 1 by default, 0 for the entry itself. */
+                depth?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The sandbox's id. */
+                sandbox: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FolderPage"];
+                };
+            };
+            /** @description What went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    keep_sandbox_alive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The sandbox's id. */
+                sandbox: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Timeout"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sandbox"];
+                };
+            };
+            /** @description What went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sandbox_metrics: {
+        parameters: {
+            query?: {
+                /** @description From this moment, in milliseconds since the Unix epoch. */
+                from_ms?: number;
+                /** @description Up to this moment. */
+                to_ms?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The sandbox's id. */
+                sandbox: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FiguresPage"];
+                };
+            };
+            /** @description What went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pause_sandbox: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The sandbox's id. */
+                sandbox: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sandbox"];
+                };
+            };
+            /** @description What went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resume_sandbox: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The sandbox's id. */
+                sandbox: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["MaybeTimeout"] | null;
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sandbox"];
+                };
+            };
+            /** @description What went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stop_sandbox: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The sandbox's id. */
+                sandbox: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sandbox"];
+                };
+            };
+            /** @description What went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    open_sandbox_terminal: {
+        parameters: {
+            query?: {
+                /** @description 80 by default. */
+                columns?: number;
+                /** @description 24 by default. */
+                rows?: number;
+                /** @description A command line instead of a shell. */
+                command?: string;
+                /** @description The terminal's kind; xterm-256color by default. */
+                term?: string;
+                /** @description `user` (the default) or `root`. */
+                user?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The sandbox's id. */
+                sandbox: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The terminal is open. */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_sandbox_timeout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The sandbox's id. */
+                sandbox: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Timeout"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sandbox"];
                 };
             };
             /** @description What went wrong. */

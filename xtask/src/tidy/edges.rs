@@ -24,7 +24,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("orchestrator", "domain runtime store sandbox accounts"),
     ("gateway", "domain runtime store accounts secrets"),
     ("runs", "domain runtime store models sandbox agent orchestrator accounts secrets"),
-    ("api", "domain runtime store models accounts orchestrator runs secrets"),
+    ("api", "domain runtime store models sandbox accounts orchestrator runs secrets"),
     ("e2b", "domain runtime secrets sandbox accounts orchestrator"),
     ("server", "domain runtime guest store secrets models sandbox agent accounts orchestrator runs api e2b"),
     ("testkit", "domain runtime guest store secrets models sandbox agent accounts orchestrator runs"),

@@ -3,6 +3,8 @@
 
 use axum::http::StatusCode;
 use models::ModelError;
+use sandbox::SandboxError;
+use sandbox::error::FileFault;
 
 use super::Problem;
 use super::store_error::disk_full;
@@ -48,11 +50,7 @@ impl From<runs::Error> for Problem {
             E::NoModel => Self::new(StatusCode::CONFLICT, "no_model", detail)
                 .with_fix("journeyman connect, or name a model"),
             E::Model(error) => error.into(),
-            E::Sandbox(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "a sandbox could not be had");
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "sandbox_unavailable", detail)
-                    .with_fix("journeyman doctor")
-            }
+            E::Sandbox(error) => unavailable(&error),
             E::WrongState(_) => Self::new(StatusCode::CONFLICT, "wrong_state", detail),
             E::NoResult(_) => Self::new(StatusCode::CONFLICT, "no_result", detail),
             E::WouldOverwrite { paths } => Self::new(StatusCode::CONFLICT, "would_overwrite", detail)
@@ -69,6 +67,69 @@ impl From<runs::Error> for Problem {
             E::Internal { .. } => Self::internal(&error),
         }
     }
+}
+
+impl From<orchestrator::Error> for Problem {
+    fn from(error: orchestrator::Error) -> Self {
+        use orchestrator::Error as E;
+        let detail = error.to_string();
+        match error {
+            E::NotFound(_) => not_found("sandbox_not_found", detail, "journeyman box list"),
+            E::TemplateNotFound(_) => not_found("template_not_found", detail, "journeyman box template list"),
+            E::SnapshotNotFound(_) => not_found("snapshot_not_found", detail, "journeyman box snapshot list"),
+            E::Invalid(_) => Self::invalid(detail),
+            E::KeyConflict => idempotency_conflict(),
+            E::Asleep { id, .. } => Self::new(StatusCode::CONFLICT, "sandbox_asleep", detail)
+                .with_fix(format!("journeyman box resume {id}")),
+            E::Suspended { .. } => Self::new(StatusCode::CONFLICT, "sandbox_suspended", detail)
+                .with_fix("who looks after this server can lift it: journeyman box lift SANDBOX"),
+            E::OverQuota { .. } => Self::new(StatusCode::TOO_MANY_REQUESTS, "sandbox_quota", detail)
+                .with_fix("delete or pause sandboxes that are not needed: journeyman box list"),
+            E::RateLimited { retry_after_seconds } => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "sandbox_rate", detail)
+                    .with_fix(format!("try again in {retry_after_seconds} s"))
+            }
+            E::Sandbox(error) => error.into(),
+            E::WrongState(_) => Self::new(StatusCode::CONFLICT, "sandbox_state", detail)
+                .with_fix("look where it stands: journeyman box show SANDBOX"),
+            E::Store(error) => error.into(),
+            E::Internal { .. } => Self::internal(&error),
+        }
+    }
+}
+
+impl From<SandboxError> for Problem {
+    fn from(error: SandboxError) -> Self {
+        use SandboxError as E;
+        let detail = error.to_string();
+        let unprocessable = StatusCode::UNPROCESSABLE_ENTITY;
+        match &error {
+            E::File { fault, .. } => match fault {
+                FileFault::NotFound => Self::new(StatusCode::NOT_FOUND, "file_not_found", detail),
+                FileFault::Denied => Self::new(StatusCode::FORBIDDEN, "file_denied", detail),
+                FileFault::TooLarge => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "file_too_large", detail),
+                FileFault::Exists | FileFault::NotAFolder | FileFault::IsAFolder | FileFault::Other => {
+                    Self::new(StatusCode::CONFLICT, "file_fault", detail)
+                }
+            },
+            E::Pattern { .. } => Self::invalid(detail),
+            E::Start { .. } => Self::new(unprocessable, "command_not_started", detail),
+            E::NoProcess { .. } => Self::new(StatusCode::NOT_FOUND, "process_not_found", detail),
+            E::NoPort { .. } => Self::new(StatusCode::NOT_FOUND, "port_not_found", detail),
+            E::PortTaken { .. } => Self::new(StatusCode::CONFLICT, "port_in_use", detail),
+            E::NotOffered { .. } => Self::new(StatusCode::NOT_IMPLEMENTED, "sandbox_cannot", detail),
+            E::DiskFull { .. } => disk_full(),
+            E::Gone { .. } => Self::new(StatusCode::CONFLICT, "sandbox_gone", detail)
+                .with_fix("journeyman box resume SANDBOX"),
+            E::Unsupported { .. } | E::Internal { .. } => unavailable(&error),
+        }
+    }
+}
+
+fn unavailable(error: &SandboxError) -> Problem {
+    tracing::error!(error = error as &dyn std::error::Error, "a sandbox could not be had");
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "sandbox_unavailable", error.to_string())
+        .with_fix("journeyman doctor")
 }
 
 impl From<ModelError> for Problem {

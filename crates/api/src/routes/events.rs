@@ -5,7 +5,6 @@
 
 use std::convert::Infallible;
 
-use accounts::access::ReadRuns;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
@@ -16,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::app::App;
-use crate::credentials::{May, Shown};
+use crate::credentials::{Authenticated, Shown};
 use crate::extract::Query;
 use crate::feed::{Told, envelope};
 use crate::problem::{Problem, Result};
@@ -41,13 +40,13 @@ pub(crate) struct Wanted {
 /// restored backup gets 410 `epoch_changed`. A comment comes every 15 s.
 #[utoipa::path(get, path = "/v1/events", tag = "streams",
     params(
-        ("stream" = String, Query, description = "`run/<id>`, or `org` for changed runs."),
+        ("stream" = String, Query, description = "`run/<id>`, `sandbox/<id>`, or `org` for changed runs."),
         ("after" = Option<i64>, Query, description = "The last position that the client has; 0 by default."),
         ("last-event-id" = Option<String>, Header, description = "The last id that the client has.")),
     responses((status = 200, content_type = "text/event-stream", body = String)))]
 pub(crate) async fn follow_events(
     State(app): State<App>,
-    May(allowed): May<ReadRuns>,
+    Authenticated(caller): Authenticated,
     shown: Shown,
     headers: HeaderMap,
     Query(wanted): Query<Wanted>,
@@ -55,7 +54,7 @@ pub(crate) async fn follow_events(
     let epoch = app.store.epoch();
     let after = last_event_id(&headers, &epoch)?.unwrap_or(wanted.after);
     let room = app.room_for_stream()?;
-    let followed = follow(&app, &allowed, &wanted.stream, after).await?;
+    let followed = follow(&app, &caller, &wanted.stream, after).await?;
     let (frames, body) = mpsc::channel(FRAMES);
     let supervisor = app.supervisor.clone();
     supervisor.spawn("sse", pump(app, Pump { followed, epoch, shown, frames, _room: room }));

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use store::Range;
+use store::{Range, RawEvent};
 
 use crate::app::App;
 use crate::credentials::May;
@@ -43,18 +43,28 @@ pub(crate) async fn read_events(
     Path(run): Path<String>,
     Query(part): Query<Part>,
 ) -> Result<Response> {
-    let limit = part.limit.unwrap_or(LIMIT_USUAL).clamp(1, LIMIT_MAX);
-    let range = match (part.after, part.before) {
-        (Some(_), Some(_)) => return Err(Problem::invalid("give after or before, not both")),
-        (None, Some(seq)) => Range::Before { seq, limit },
-        (after, None) => Range::After { seq: after.unwrap_or(0), limit },
-    };
+    let range = part.range()?;
     let run = app.runs.resolve(allowed.org(), run_ref(&run)?).await?;
     let (events, head) = app.runs.events(&allowed, runs::request::RunRef::Id(run), range).await?;
-    let stream = run.stream();
-    // Bodies are JSON already and are not read again.
+    page(&run.stream(), &events, head)
+}
+
+impl Part {
+    /// What is to be read.
+    pub(crate) fn range(&self) -> Result<Range> {
+        let limit = self.limit.unwrap_or(LIMIT_USUAL).clamp(1, LIMIT_MAX);
+        match (self.after, self.before) {
+            (Some(_), Some(_)) => Err(Problem::invalid("give after or before, not both")),
+            (None, Some(seq)) => Ok(Range::Before { seq, limit }),
+            (after, None) => Ok(Range::After { seq: after.unwrap_or(0), limit }),
+        }
+    }
+}
+
+/// A part of a log. Bodies are JSON already and are not read again.
+pub(crate) fn page(stream: &str, events: &[RawEvent], head: i64) -> Result<Response> {
     let envelopes: std::result::Result<Vec<String>, _> =
-        events.iter().map(|event| envelope(&stream, event)).collect();
+        events.iter().map(|event| envelope(stream, event)).collect();
     let items = envelopes.map_err(|error| Problem::internal(&error))?.join(",");
     let body = format!("{{\"items\":[{items}],\"head\":{head}}}");
     Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())

@@ -4,7 +4,7 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use accounts::Allowed;
+use accounts::Caller;
 use accounts::access::ReadRuns;
 use axum::http::StatusCode;
 use domain::OrgId;
@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::feed::{Start, Told, feed};
 use crate::problem::{Problem, Result};
 use crate::routes::runs::run_ref;
+use crate::routes::sandboxes::sandbox_id;
 
 /// How often a quiet stream says that it lives, and its credential is looked at again.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -39,26 +40,31 @@ pub(crate) struct Followed {
 
 /// Finds the stream, in the caller's organisation, and begins after `after`.
 ///
-/// `run/<id or number>` is a run's log, `org` is changed runs as they change.
-pub(crate) async fn follow(
-    app: &App,
-    allowed: &Allowed<ReadRuns>,
-    stream: &str,
-    after: i64,
-) -> Result<Followed> {
+/// `run/<id or number>` is a run's log, `sandbox/<id>` a sandbox's, `org` is changed runs as they change.
+pub(crate) async fn follow(app: &App, caller: &Caller, stream: &str, after: i64) -> Result<Followed> {
+    if let Some(sandbox) = stream.strip_prefix("sandbox/") {
+        let id = app.orchestrator.get(&caller.allow()?, sandbox_id(sandbox)?).await?.id;
+        return of_log(app, caller, id.stream(), after).await;
+    }
+    let allowed = caller.allow::<ReadRuns>()?;
     if stream == ORG {
         let telling = changed_runs(&app.store, allowed.org());
         return Ok(Followed { name: ORG.to_owned(), telling: Box::pin(telling) });
     }
     let run = stream.strip_prefix("run/").ok_or_else(|| no_such_stream(stream))?;
     let name = app.runs.resolve(allowed.org(), run_ref(run)?).await?.stream();
+    of_log(app, caller, name, after).await
+}
+
+/// A stream of the log, which the caller may read.
+async fn of_log(app: &App, caller: &Caller, name: String, after: i64) -> Result<Followed> {
     if after < 0 {
         return Err(Problem::invalid("after is 0 or more"));
     }
-    if after > app.store.head(allowed.org(), &name).await? {
+    if after > app.store.head(caller.org(), &name).await? {
         return Err(epoch_changed());
     }
-    let start = Start { store: app.store.clone(), org: allowed.org(), stream: name.clone(), after };
+    let start = Start { store: app.store.clone(), org: caller.org(), stream: name.clone(), after };
     Ok(Followed { name, telling: Box::pin(feed(start)) })
 }
 
@@ -70,7 +76,7 @@ pub(crate) fn epoch_changed() -> Problem {
 
 fn no_such_stream(stream: &str) -> Problem {
     let detail = format!("there is no stream {stream:?}");
-    Problem::new(StatusCode::NOT_FOUND, "no_such_stream", detail).with_fix("follow run/<id>")
+    Problem::new(StatusCode::NOT_FOUND, "no_such_stream", detail).with_fix("follow run/<id> or sandbox/<id>")
 }
 
 /// Changed runs from now on; what changed before is not told.

@@ -4,7 +4,7 @@
 //! so that a client which stops reading costs what the streams hold (a page each) and is cut off.
 
 use accounts::access::ReadRuns;
-use accounts::{Allowed, Via};
+use accounts::{Caller, Via};
 use axum::extract::State;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -39,7 +39,7 @@ pub(crate) async fn open_socket(
     headers: HeaderMap,
     upgrade: std::result::Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
 ) -> Result<Response> {
-    let allowed = caller.allow::<ReadRuns>()?;
+    caller.allow::<ReadRuns>()?;
     if caller.via() == Via::Cookie && !headers.contains_key(header::ORIGIN) {
         let detail = "a browser's socket must say which page opens it";
         return Err(Problem::new(StatusCode::FORBIDDEN, "origin_not_allowed", detail));
@@ -51,13 +51,13 @@ pub(crate) async fn open_socket(
     let upgrade = upgrade.max_message_size(MESSAGE_MAX_BYTES).max_frame_size(MESSAGE_MAX_BYTES);
     Ok(upgrade.on_upgrade(move |wire| async move {
         let (streams, _room) = (StreamMap::new(), room);
-        Box::pin(Connection { app, allowed, shown, wire, streams }.run()).await;
+        Box::pin(Connection { app, caller, shown, wire, streams }.run()).await;
     }))
 }
 
 struct Connection {
     app: App,
-    allowed: Allowed<ReadRuns>,
+    caller: Caller,
     shown: Shown,
     wire: WebSocket,
     streams: StreamMap<String, Telling>,
@@ -122,7 +122,7 @@ impl Connection {
         } else if self.streams.len() >= STREAMS_MAX {
             Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_streams", "64 streams are the most"))
         } else {
-            follow(&self.app, &self.allowed, &wanted.stream, wanted.after).await
+            follow(&self.app, &self.caller, &wanted.stream, wanted.after).await
         };
         match followed {
             // Under the client's own name for it, which may be a number.

@@ -44,11 +44,29 @@ const NEEDS: &[(&str, &str, &str)] = &[
     ("post", "/v1/runs/{run}/apply", "runs:write"),
     ("get", "/v1/runs/{run}/artifacts", "runs:read"),
     ("get", "/v1/artifacts/{artifact}", "runs:read"),
+    ("get", "/v1/sandboxes", "sandboxes:read"),
+    ("post", "/v1/sandboxes", "sandboxes:write"),
+    ("get", "/v1/sandboxes/{sandbox}", "sandboxes:read"),
+    ("delete", "/v1/sandboxes/{sandbox}", "sandboxes:write"),
+    ("post", "/v1/sandboxes/{sandbox}/pause", "sandboxes:write"),
+    ("post", "/v1/sandboxes/{sandbox}/resume", "sandboxes:write"),
+    ("post", "/v1/sandboxes/{sandbox}/stop", "sandboxes:write"),
+    ("put", "/v1/sandboxes/{sandbox}/timeout", "sandboxes:write"),
+    ("post", "/v1/sandboxes/{sandbox}/keep-alive", "sandboxes:write"),
+    ("put", "/v1/sandboxes/{sandbox}/egress", "sandboxes:write"),
+    ("get", "/v1/sandboxes/{sandbox}/metrics", "sandboxes:read"),
+    ("get", "/v1/sandboxes/{sandbox}/events", "sandboxes:read"),
+    ("get", "/v1/sandboxes/{sandbox}/folder", "sandboxes:read"),
+    ("post", "/v1/sandboxes/{sandbox}/exec", "sandboxes:write"),
+    ("get", "/v1/sandboxes/{sandbox}/files", "sandboxes:read"),
+    ("put", "/v1/sandboxes/{sandbox}/files", "sandboxes:write"),
+    ("delete", "/v1/sandboxes/{sandbox}/files", "sandboxes:write"),
+    ("get", "/v1/sandboxes/{sandbox}/terminal", "sandboxes:write"),
     ("get", "/v1/events", "runs:read"),
     ("get", "/v1/ws", "runs:read"),
 ];
 
-const SCOPES: [&str; 8] = [
+const SCOPES: [&str; 10] = [
     "runs:read",
     "runs:write",
     "questions:answer",
@@ -57,6 +75,8 @@ const SCOPES: [&str; 8] = [
     "models:write",
     "tokens:write",
     "status:read",
+    "sandboxes:read",
+    "sandboxes:write",
 ];
 
 /// The operations of the served document, with the path filled in.
@@ -66,7 +86,11 @@ async fn operations(rig: &Rig, ids: &BTreeMap<&str, String>) -> Vec<(Method, Str
     for (path, item) in document["paths"].as_object().expect("paths") {
         let filled =
             ids.iter().fold(path.clone(), |path, (name, id)| path.replace(&format!("{{{name}}}"), id));
-        let query = if path == "/v1/events" { format!("?stream=run/{}", ids["run"]) } else { String::new() };
+        let query = match path.as_str() {
+            "/v1/events" => format!("?stream=run/{}", ids["run"]),
+            "/v1/sandboxes/{sandbox}/files" | "/v1/sandboxes/{sandbox}/folder" => "?path=a".to_owned(),
+            _ => String::new(),
+        };
         for method in item.as_object().expect("an item").keys() {
             let method = Method::from_bytes(method.to_uppercase().as_bytes()).expect("a method");
             operations.push((method, path.clone(), format!("{filled}{query}")));
@@ -92,6 +116,12 @@ fn body_of(path: &str, rig: &Rig) -> Option<Value> {
         "/v1/models/test" | "/v1/models/default" => Some(json!({ "name": "scripted/shop" })),
         "/v1/models/keys/{provider}" => Some(json!({ "key": "k" })),
         "/v1/runs" => Some(json!({ "goal": "x" })),
+        "/v1/sandboxes" => Some(json!({})),
+        "/v1/sandboxes/{sandbox}/exec" => Some(json!({ "command": "true" })),
+        "/v1/sandboxes/{sandbox}/timeout" | "/v1/sandboxes/{sandbox}/keep-alive" => {
+            Some(json!({ "timeout_seconds": 60 }))
+        }
+        "/v1/sandboxes/{sandbox}/egress" => Some(json!({})),
         "/v1/login" => Some(json!({ "ticket": "x" })),
         _ => None,
     }
@@ -105,11 +135,15 @@ async fn things(rig: &Rig, token: &str) -> BTreeMap<&'static str, String> {
     let artifacts = rig.get(&format!("/v1/runs/{id}/artifacts"), As::Token(token)).await.json();
     let tokens = rig.get("/v1/tokens", As::Token(token)).await.json();
     let text = |value: &Value| value.as_str().expect("an id").to_owned();
+    let sandbox = rig.post("/v1/sandboxes", As::Token(token), json!({})).await;
+    assert_eq!(sandbox.status, StatusCode::CREATED, "{}", sandbox.text);
+    let sandbox = sandbox.json();
     BTreeMap::from([
         ("question", text(&questions["items"][0]["id"])),
         ("artifact", text(&artifacts["items"][0]["id"])),
         ("token", text(&tokens["items"][0]["id"])),
         ("project", text(&run["project"]["id"])),
+        ("sandbox", text(&sandbox["id"])),
         ("provider", "anthropic".to_owned()),
         ("run", id),
     ])
@@ -160,7 +194,7 @@ async fn another_organisation_finds_none_of_our_things_and_changes_none() {
         let ids = things(rig, &owner).await;
         let before = rig.get(&format!("/v1/runs/{}", ids["run"]), As::Token(&owner)).await.json();
         let stranger = rig.token(&rig.stranger().await, &["*"], None).await;
-        let named = ["{run}", "{question}", "{artifact}", "{project}", "{token}"];
+        let named = ["{run}", "{question}", "{artifact}", "{project}", "{token}", "{sandbox}"];
         let mut called = 0;
         for (method, path, address) in operations(rig, &ids).await {
             let concerns_a_thing = named.iter().any(|name| path.contains(name)) || path == "/v1/events";
@@ -172,8 +206,8 @@ async fn another_organisation_finds_none_of_our_things_and_changes_none() {
             assert_eq!(answer.status, StatusCode::NOT_FOUND, "{method} {path}: {}", answer.text);
             assert!(answer.code().ends_with("_not_found"), "{method} {path}: {}", answer.code());
         }
-        assert_eq!(called, 17);
-        for list in ["/v1/runs", "/v1/projects"] {
+        assert_eq!(called, 33);
+        for list in ["/v1/runs", "/v1/projects", "/v1/sandboxes"] {
             assert_eq!(rig.get(list, As::Token(&stranger)).await.json()["items"], json!([]), "{list}");
         }
         let after = rig.get(&format!("/v1/runs/{}", ids["run"]), As::Token(&owner)).await;

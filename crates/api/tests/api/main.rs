@@ -11,6 +11,7 @@ mod models;
 mod projects;
 mod questions;
 mod rig;
+mod sandboxes;
 mod sse;
 mod ws;
 mod ws_client;

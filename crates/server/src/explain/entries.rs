@@ -2,12 +2,13 @@
 
 mod outside;
 mod program;
+mod sandboxes;
 mod work;
 
 use super::Entry;
 
 /// The codes, by topic.
-pub(super) const TOPICS: &[&[Entry]] = &[program::CODES, work::CODES, outside::CODES];
+pub(super) const TOPICS: &[&[Entry]] = &[program::CODES, work::CODES, sandboxes::CODES, outside::CODES];
 
 /// Makes the table readable: code, exit, meaning, cause, fix.
 macro_rules! codes {
