@@ -6,6 +6,7 @@
 mod accounts;
 mod background;
 mod children;
+mod command;
 mod connection;
 mod dispatch;
 mod exec;
@@ -23,12 +24,11 @@ mod tree;
 mod watch;
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::io;
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -40,6 +40,7 @@ use crate::protocol::Setup;
 use accounts::User;
 use background::Backgrounds;
 use children::Children;
+use command::Command;
 use machine::LastFigures;
 use shell::Shell;
 use started::Started;
@@ -152,26 +153,22 @@ impl Agent {
         });
     }
 
-    /// A command with the sandbox's environment and directory, as the user of commands and in a group of its own.
-    fn command(&self, program: &str, directory: &Path) -> Command {
-        let mut command = self.command_of(program, directory, &User::Usual);
-        command.process_group(0);
-        command
+    /// A program with the sandbox's environment, as the user of commands.
+    fn command(&self, program: impl AsRef<OsStr>, directory: &Path) -> Command {
+        self.command_of(program, directory, &User::Usual)
     }
 
-    /// A command with the sandbox's environment and directory, as somebody.
-    #[expect(clippy::disallowed_methods, reason = "starting processes is what the agent is for")]
-    fn command_of(&self, program: &str, directory: &Path, user: &User) -> Command {
-        let mut command = Command::new(program);
-        command.env_clear().envs(self.setup.environment.iter().map(|(key, value)| (key, value)));
-        command.current_dir(directory);
+    /// A program with the sandbox's environment, as somebody.
+    fn command_of(&self, program: impl AsRef<OsStr>, directory: &Path, user: &User) -> Command {
+        let mut command = Command::new(program, directory);
+        for (name, value) in &self.setup.environment {
+            command.env(name, value);
+        }
         match (user, self.setup.run_as) {
-            (User::Usual, Some((uid, gid))) => {
-                command.uid(uid).gid(gid);
-            }
+            (User::Usual, Some(user)) => command.user(user),
             (User::Usual, None) => {}
             (User::Other { name, uid, gid, home }, _) => {
-                command.uid(*uid).gid(*gid);
+                command.user((*uid, *gid));
                 command.env("HOME", home).env("USER", name).env("LOGNAME", name);
             }
         }

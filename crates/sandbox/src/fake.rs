@@ -114,7 +114,7 @@ impl FakeSandbox {
             spec.binds.iter().map(|(host, inside)| (text(inside), text(host))).collect();
         places.push((layout::WORKSPACE.to_owned(), text(&workspace)));
         places.push((layout::HOME.to_owned(), text(&home)));
-        let usual = [("PATH", PATH.to_owned()), ("HOME", text(&home)), ("LANG", "C.UTF-8".to_owned())];
+        let usual = [("PATH", PATH.to_owned()), ("HOME", text(&home)), ("LC_CTYPE", "C.UTF-8".to_owned())];
         let setup = Setup {
             workspace: text(&workspace),
             state: text(&state),

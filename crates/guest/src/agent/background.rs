@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
@@ -62,9 +61,9 @@ impl Backgrounds {
         let output = File::create(&output_path).map_err(fail)?;
         let shell = if Path::new("/bin/bash").exists() { "/bin/bash" } else { "/bin/sh" };
         let mut process = agent.command(shell, Path::new(&agent.setup.workspace));
-        process.args(["-c", START, shell]).arg(agent.shell.saved_state()).arg(command);
-        process.stdin(Stdio::null()).stdout(output.try_clone().map_err(fail)?).stderr(output);
-        let running = agent.children.spawn(&mut process).map_err(fail)?;
+        process.args(["-c", START, shell]).args([agent.shell.saved_state()]).args([command]);
+        process.output_to(output).map_err(fail)?;
+        let running = agent.children.spawn(process).map_err(fail)?;
         list.last_number = number;
         let background = Background {
             number,

@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::process::ExitStatusExt as _;
-use std::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex};
 
@@ -13,7 +11,8 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 
-use super::{Waits, lock, sys};
+use super::command::Command;
+use super::{Waits, lock};
 
 /// The agent's children.
 pub(super) struct Children {
@@ -28,12 +27,6 @@ pub(super) struct Running {
     pub(super) pid: i32,
     /// Becomes readable when it has ended.
     pub(super) ended: OwnedFd,
-    /// Its end of the pipes, where the command asked for pipes.
-    pub(super) stdin: Option<ChildStdin>,
-    /// See `stdin`.
-    pub(super) stdout: Option<ChildStdout>,
-    /// See `stdin`.
-    pub(super) stderr: Option<ChildStderr>,
     status: Mutex<Receiver<Outcome>>,
 }
 
@@ -53,6 +46,14 @@ impl Outcome {
 
     fn signalled(signal: i32) -> Self {
         Self { exit_code: 128 + signal, signal: Some(signal) }
+    }
+
+    fn of(status: WaitStatus) -> Option<Self> {
+        match status {
+            WaitStatus::Exited(_, code) => Some(Self::exited(code)),
+            WaitStatus::Signaled(_, signal, _) => Some(Self::signalled(signal as i32)),
+            _ => None,
+        }
     }
 }
 
@@ -81,20 +82,15 @@ impl Children {
 
     /// Starts `command`. The lock is held all the while, so that nobody else can wait for the child before
     /// its end is asked for, nor for a child whose program could not be started.
-    pub(super) fn spawn(self: &Arc<Self>, command: &mut Command) -> io::Result<Running> {
+    pub(super) fn spawn(self: &Arc<Self>, command: Command) -> io::Result<Running> {
         let mut waiting = lock(&self.waiting);
-        let mut child = command.spawn()?;
-        let pid = i32::try_from(child.id()).map_err(io::Error::other)?;
-        let (sender, status) = channel();
-        let ended = match sys::pidfd_open(pid) {
-            Ok(ended) => ended,
-            Err(error) => {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(error);
+        let (pid, ended) = command.start().map_err(|(error, pid)| {
+            if let Some(pid) = pid {
+                let _ = waitpid(Pid::from_raw(pid), None);
             }
-        };
-        let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+            error
+        })?;
+        let (sender, status) = channel();
         if self.waits == Waits::ForAll {
             waiting.insert(pid, Some(sender));
             self.spawned.notify_one();
@@ -102,14 +98,14 @@ impl Children {
             waiting.insert(pid, None);
             let children = Arc::clone(self);
             std::thread::spawn(move || {
-                let status = child.wait();
+                let status = wait_for(pid);
                 lock(&children.waiting).remove(&pid);
-                let _ = sender.send(status.map_or(Outcome::signalled(libc::SIGKILL), outcome_of));
+                let _ = sender.send(status);
             });
         }
         drop(waiting);
         raise_oom_score(pid);
-        Ok(Running { pid, ended, stdin, stdout, stderr, status: Mutex::new(status) })
+        Ok(Running { pid, ended, status: Mutex::new(status) })
     }
 
     /// Signals the groups of all children.
@@ -142,10 +138,8 @@ impl Children {
 
     fn reap(&self, pid: Pid) {
         let mut waiting = lock(&self.waiting);
-        let outcome = match waitpid(pid, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(_, code)) => Outcome::exited(code),
-            Ok(WaitStatus::Signaled(_, signal, _)) => Outcome::signalled(signal as i32),
-            Ok(_) | Err(_) => return,
+        let Some(outcome) = waitpid(pid, Some(WaitPidFlag::WNOHANG)).ok().and_then(Outcome::of) else {
+            return;
         };
         if let Some(Some(sender)) = waiting.remove(&pid.as_raw()) {
             let _ = sender.send(outcome);
@@ -153,10 +147,17 @@ impl Children {
     }
 }
 
-fn outcome_of(status: std::process::ExitStatus) -> Outcome {
-    match status.code() {
-        Some(code) => Outcome::exited(code),
-        None => Outcome::signalled(status.signal().unwrap_or(libc::SIGKILL)),
+fn wait_for(pid: i32) -> Outcome {
+    loop {
+        match waitpid(Pid::from_raw(pid), None) {
+            Err(Errno::EINTR) => {}
+            Err(_) => return Outcome::signalled(libc::SIGKILL),
+            Ok(status) => {
+                if let Some(outcome) = Outcome::of(status) {
+                    return outcome;
+                }
+            }
+        }
     }
 }
 

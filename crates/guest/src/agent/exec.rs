@@ -1,9 +1,8 @@
 //! Runs a program to its end.
 
 use std::io;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
@@ -25,24 +24,20 @@ pub(super) struct Exec {
 
 /// Runs `exec`, streams its output and sends the reply. The program dies with the connection.
 pub(super) fn run(agent: &Agent, connection: &mut Connection, exec: &Exec) -> io::Result<()> {
+    let mut early = Vec::new();
+    connection.take_input(&mut |bytes| early.extend_from_slice(bytes))?;
+    // What has no input at all needs no pipe for it.
+    let with_input = connection.expects_input() || !early.is_empty();
     let mut pump = Pump::new(connection);
-    let mut running = match start(agent, exec) {
-        Ok(running) => running,
+    let (running, input, [stdout, stderr]) = match start(agent, exec, with_input) {
+        Ok(started) => started,
         Err(failure) => return pump.finish(&Reply::Failed(failure)),
     };
-    let input = running.stdin.take().map(Input::new).transpose()?;
-    for pipe in
-        [running.stdout.as_ref().map(|pipe| pipe.as_fd()), running.stderr.as_ref().map(|pipe| pipe.as_fd())]
-            .into_iter()
-            .flatten()
-    {
-        set_nonblocking(pipe)?;
-    }
+    let input = input.map(|pipe| Input::new(pipe, early)).transpose()?;
+    set_nonblocking(stdout.as_fd())?;
+    set_nonblocking(stderr.as_fd())?;
     let mut streams = Streams {
-        outputs: [
-            running.stdout.as_ref().map(|pipe| pipe.as_fd()),
-            running.stderr.as_ref().map(|pipe| pipe.as_fd()),
-        ],
+        outputs: [Some(stdout.as_fd()), Some(stderr.as_fd())],
         watched: vec![running.ended.as_fd()],
         input,
     };
@@ -64,15 +59,25 @@ pub(super) fn kill(running: &Running) {
     let _ = killpg(Pid::from_raw(running.pid), Signal::SIGKILL);
 }
 
-fn start(agent: &Agent, exec: &Exec) -> Result<Running, Failure> {
+/// A program, our end of its input where it has one, and our ends of its output and errors.
+type Started = (Running, Option<OwnedFd>, [OwnedFd; 2]);
+
+fn start(agent: &Agent, exec: &Exec, with_input: bool) -> Result<Started, Failure> {
     let Some((program, arguments)) = exec.argv.split_first() else {
         return Err(Failure::Start { program: String::new(), message: "no program is named".to_owned() });
     };
     let directory = agent.resolve(&exec.directory);
     let mut command = agent.command(program, &directory);
-    command.args(arguments).envs(exec.env.iter().map(|(key, value)| (key, value)));
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    agent.children.spawn(&mut command).map_err(|error| start_failure(program, &directory, &error))
+    command.args(arguments);
+    for (name, value) in &exec.env {
+        command.env(name, value);
+    }
+    let start = || -> io::Result<Started> {
+        let input = with_input.then(|| command.pipe_in()).transpose()?;
+        let outputs = command.pipes_out()?;
+        Ok((agent.children.spawn(command)?, input, outputs))
+    };
+    start().map_err(|error| start_failure(program, &directory, &error))
 }
 
 /// Says whether the directory or the program is what is missing.

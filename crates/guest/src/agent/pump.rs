@@ -3,9 +3,8 @@
 //! While the buffer is full, no pipe is read: the command waits for its slow reader.
 
 use std::collections::VecDeque;
-use std::io::{self, Write as _};
-use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
-use std::process::ChildStdin;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
 use nix::errno::Errno;
@@ -43,15 +42,15 @@ pub(super) struct Streams<'a> {
 
 /// Standard input on its way to a process.
 pub(super) struct Input {
-    pipe: Option<ChildStdin>,
+    pipe: Option<OwnedFd>,
     bytes: VecDeque<u8>,
 }
 
 impl Input {
-    /// Feeds `pipe`.
-    pub(super) fn new(pipe: ChildStdin) -> io::Result<Self> {
+    /// Feeds `pipe`, with `early` first.
+    pub(super) fn new(pipe: OwnedFd, early: Vec<u8>) -> io::Result<Self> {
         set_nonblocking(pipe.as_fd())?;
-        Ok(Self { pipe: Some(pipe), bytes: VecDeque::new() })
+        Ok(Self { pipe: Some(pipe), bytes: early.into() })
     }
 
     /// The pipe, where there is something to write into it.
@@ -61,17 +60,17 @@ impl Input {
 
     /// Writes what the process takes; `ended` where no more will come.
     fn write(&mut self, ended: bool) {
-        while let Some(pipe) = &mut self.pipe {
+        while let Some(pipe) = &self.pipe {
             if self.bytes.is_empty() {
                 if ended {
                     self.pipe = None;
                 }
                 return;
             }
-            match pipe.write(self.bytes.as_slices().0) {
+            match nix::unistd::write(pipe, self.bytes.as_slices().0) {
                 Ok(count) => drop(self.bytes.drain(..count)),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(Errno::EAGAIN) => return,
+                Err(Errno::EINTR) => {}
                 // The process reads no more: what is left has no reader.
                 Err(_) => self.pipe = None,
             }

@@ -3,22 +3,8 @@
 
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
-use std::os::unix::process::CommandExt as _;
-use std::process::Command;
 
 use crate::protocol::PtySize;
-
-/// A descriptor that becomes readable when the process ends.
-pub(super) fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
-    // SAFETY: takes two integers and touches no memory of ours.
-    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
-    let fd = i32::try_from(fd).map_err(io::Error::other)?;
-    if fd < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: the kernel has just made this descriptor for us; nobody else owns it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-}
 
 /// How many bytes lie in a pipe.
 pub(super) fn bytes_waiting(fd: BorrowedFd<'_>) -> usize {
@@ -72,19 +58,6 @@ pub(super) fn set_terminal_size(terminal: BorrowedFd<'_>, size: PtySize) -> io::
     let size = libc::winsize { ws_row: size.rows, ws_col: size.columns, ws_xpixel: 0, ws_ypixel: 0 };
     // SAFETY: TIOCSWINSZ reads one winsize at the address, which lives through the call.
     check(unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) })
-}
-
-/// Lets the command lead a session whose terminal is its standard input.
-pub(super) fn lead_session(command: &mut Command) {
-    // SAFETY: between fork and exec the closure makes two system calls and allocates nothing.
-    unsafe {
-        command.pre_exec(|| {
-            if libc::setsid() < 0 {
-                return Err(io::Error::last_os_error());
-            }
-            check(libc::ioctl(0, libc::TIOCSCTTY, 0))
-        });
-    }
 }
 
 fn check(answer: libc::c_int) -> io::Result<()> {

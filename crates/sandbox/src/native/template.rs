@@ -181,7 +181,8 @@ fn environment(home: Option<&Path>) -> Vec<(String, String)> {
         ("USER", "user"),
         ("LOGNAME", "user"),
         ("SHELL", "/bin/bash"),
-        ("LANG", "C.UTF-8"),
+        // The letters of UTF-8, and nothing else to look for at every start of a program.
+        ("LC_CTYPE", "C.UTF-8"),
         ("TERM", "dumb"),
         ("TMPDIR", "/tmp"),
         ("PAGER", "cat"),

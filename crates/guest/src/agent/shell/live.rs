@@ -2,10 +2,9 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStderr, ChildStdin, ChildStdout, Stdio};
 use std::sync::{Arc, Mutex};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -21,12 +20,12 @@ use crate::agent::{Agent, lock};
 const LEFTOVER_BYTES: usize = 64 << 10;
 
 /// What the shell's process begins with; the rest it exports itself.
-const FIRST_VARIABLES: [&str; 4] = ["PATH", "HOME", "LANG", "TERM"];
+const FIRST_VARIABLES: [&str; 4] = ["PATH", "HOME", "LC_CTYPE", "TERM"];
 
 /// A shell that runs.
 pub(super) struct Live {
     running: Running,
-    commands: ChildStdin,
+    commands: File,
     kind: Kind,
     reports: File,
     pipes: Arc<Pipes>,
@@ -36,8 +35,8 @@ pub(super) struct Live {
 
 /// The shell's output. Between commands a thread reads what background children write.
 pub(super) struct Pipes {
-    pub(super) stdout: ChildStdout,
-    pub(super) stderr: ChildStderr,
+    pub(super) stdout: OwnedFd,
+    pub(super) stderr: OwnedFd,
     /// What came between commands; locked while a command runs.
     pub(super) leftover: Mutex<[Vec<u8>; 2]>,
 }
@@ -74,13 +73,9 @@ impl Live {
         }
         fs::write(&files.script, exports + script)?;
         command.args([&files.script, &files.reports, &files.saved, &files.command]);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut running = agent.children.spawn(&mut command)?;
-        let (Some(commands), Some(stdout), Some(stderr)) =
-            (running.stdin.take(), running.stdout.take(), running.stderr.take())
-        else {
-            return Err(io::Error::other("the shell has no pipes"));
-        };
+        let commands = command.pipe_in()?.into();
+        let [stdout, stderr] = command.pipes_out()?;
+        let running = agent.children.spawn(command)?;
         set_nonblocking(stdout.as_fd())?;
         set_nonblocking(stderr.as_fd())?;
         let pipes = Arc::new(Pipes { stdout, stderr, leftover: Mutex::default() });
@@ -119,7 +114,11 @@ impl Live {
     /// Hands a command line over.
     pub(super) fn send(&mut self, command: &str, files: &Files) -> io::Result<()> {
         let line = match self.kind {
-            Kind::Bash => [command.as_bytes(), b"\0"].concat(),
+            // What bash takes for one letter depends on its locale, but not with these.
+            Kind::Bash if command.is_ascii() && !command.is_empty() => {
+                [command.len().to_string().as_bytes(), b"\n", command.as_bytes()].concat()
+            }
+            Kind::Bash => [b"z\n", command.as_bytes(), b"\0"].concat(),
             Kind::Posix => {
                 fs::write(&files.command, command)?;
                 b"\n".to_vec()

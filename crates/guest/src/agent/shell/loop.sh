@@ -1,11 +1,8 @@
 # The same as loop.bash for a plain POSIX shell, which cannot read up to a NUL: each command line stands in the
 # file $4, and a line on standard input says that it is there.
 __journeyman_report() {
-  printf '%s\0%s\0' "$1" "$2"
-  pwd
-  printf '\0'
   export -p
-  printf '\0'
+  printf '\0%s\0%s\0%s\0' "$1" "$2" "${PWD:-/}"
 }
 __journeyman_pipe=$2
 __journeyman_file=$4

@@ -1,4 +1,4 @@
-//! What the shell's loop reports: `how`, exit status, directory and exports, each ended by a NUL.
+//! What the shell's loop reports: exports, `how`, exit status and directory, each ended by a NUL.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -31,20 +31,20 @@ impl Report {
                 Err(error) => return Err(error),
             }
         }
-        Ok(self.fields().map(|[how, ..]| if how == b"done" { How::Done } else { How::Exit }))
+        Ok(self.fields().map(|[_, how, ..]| if how == b"done" { How::Done } else { How::Exit }))
     }
 
     /// The exit status.
     pub(super) fn status(&self) -> i32 {
         self.fields()
-            .and_then(|[_, status, ..]| std::str::from_utf8(status).ok()?.parse().ok())
+            .and_then(|[_, _, status, _]| std::str::from_utf8(status).ok()?.parse().ok())
             .unwrap_or(128 + libc::SIGKILL)
     }
 
     /// The directory and the script that restores the exports.
     pub(super) fn place(&self) -> Option<(&[u8], &[u8])> {
-        let [_, _, directory, exports] = self.fields()?;
-        Some((directory.strip_suffix(b"\n").unwrap_or(directory), exports))
+        let [exports, _, _, directory] = self.fields()?;
+        Some((directory, exports))
     }
 
     fn fields(&self) -> Option<[&[u8]; 4]> {

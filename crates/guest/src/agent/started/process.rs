@@ -2,8 +2,6 @@
 
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::os::unix::process::CommandExt as _;
-use std::process::Stdio;
 use std::sync::Mutex;
 
 use nix::errno::Errno;
@@ -45,37 +43,32 @@ pub(super) fn start(agent: &Agent, order: StartProcess) -> Result<Entry, Failure
     let user = accounts::user(&agent.setup, order.user.as_deref())
         .map_err(|message| Failure::Start { program: program.clone(), message })?;
     let mut command = agent.command_of(program, &directory, &user);
-    command.args(arguments).envs(order.env.iter().map(|(name, value)| (name, value)));
+    command.args(arguments);
+    if order.pty.is_some() {
+        command.env("TERM", "xterm-256color");
+    }
+    for (name, value) in &order.env {
+        command.env(name, value);
+    }
     let broken = |error: io::Error| internal("make a process's terminal or pipes", &error);
-    let terminal = match order.pty {
+    let (input, outputs) = match order.pty {
         Some(size) => {
             let (ours, theirs) = sys::open_terminal(size).map_err(broken)?;
-            let copy = || theirs.try_clone().map(Stdio::from);
-            command.stdin(copy().map_err(broken)?).stdout(copy().map_err(broken)?).stderr(theirs);
-            if !order.env.iter().any(|(name, _)| name == "TERM") {
-                command.env("TERM", "xterm-256color");
-            }
-            sys::lead_session(&mut command);
-            Some(ours)
+            command.terminal(theirs).map_err(broken)?;
+            (Some(ours.try_clone().map_err(broken)?), vec![(kind::PTY, ours)])
         }
         None => {
-            command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
-            command.stdin(if order.stdin { Stdio::piped() } else { Stdio::null() });
-            None
+            let input = order.stdin.then(|| command.pipe_in()).transpose().map_err(broken)?;
+            let [stdout, stderr] = command.pipes_out().map_err(broken)?;
+            (input, vec![(kind::STDOUT, stdout), (kind::STDERR, stderr)])
         }
-    };
-    let spawned = agent.children.spawn(&mut command);
-    // The command holds the terminal's other end; while it is open here, the terminal never ends.
-    drop(command);
-    let mut running = spawned.map_err(|error| exec::start_failure(program, &directory, &error))?;
-    let pid = u32::try_from(running.pid).unwrap_or_default();
-    let (input, outputs) = match terminal {
-        Some(ours) => (Some(ours.try_clone().map_err(broken)?), vec![(kind::PTY, ours)]),
-        None => (running.stdin.take().map(OwnedFd::from), pipes(&mut running)),
     };
     for fd in input.iter().chain(outputs.iter().map(|(_, fd)| fd)) {
         set_nonblocking(fd.as_fd()).map_err(broken)?;
     }
+    let running =
+        agent.children.spawn(command).map_err(|error| exec::start_failure(program, &directory, &error))?;
+    let pid = u32::try_from(running.pid).unwrap_or_default();
     let process = Process {
         pid,
         tag: order.tag,
@@ -85,12 +78,6 @@ pub(super) fn start(agent: &Agent, order: StartProcess) -> Result<Entry, Failure
         env: order.env,
     };
     Ok(Entry { process, running, log: Log::default(), input: Mutex::new(input), outputs })
-}
-
-fn pipes(running: &mut Running) -> Vec<(u8, OwnedFd)> {
-    let stdout = running.stdout.take().map(|pipe| (kind::STDOUT, pipe.into()));
-    let stderr = running.stderr.take().map(|pipe| (kind::STDERR, pipe.into()));
-    stdout.into_iter().chain(stderr).collect()
 }
 
 impl Entry {
