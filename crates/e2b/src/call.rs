@@ -68,7 +68,7 @@ impl From<SandboxError> for ConnectError {
             SandboxError::PortTaken { .. } => Self::new(Code::AlreadyExists, text),
             SandboxError::DiskFull { .. } => Self::new(Code::ResourceExhausted, text),
             SandboxError::NotOffered { .. } => Self::new(Code::Unimplemented, text),
-            SandboxError::Gone { .. } => Self::gone(text),
+            SandboxError::Gone { .. } => Self::gone(),
             SandboxError::Unsupported { .. } | SandboxError::Internal { .. } => Self::internal(&error),
         }
     }

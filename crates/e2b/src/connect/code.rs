@@ -65,22 +65,24 @@ impl Code {
 pub(crate) struct ConnectError {
     pub(crate) code: Code,
     pub(crate) message: String,
-    /// Whether the sandbox itself is gone, so that a stream is cut rather than ended: clients tell a killed
-    /// sandbox by the broken connection and a look at its health.
-    pub(crate) gone: bool,
 }
 
 impl ConnectError {
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), gone: false }
+        Self { code, message: message.into() }
     }
 
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self::new(Code::InvalidArgument, message)
     }
 
-    pub(crate) fn gone(message: impl Into<String>) -> Self {
-        Self { code: Code::Unavailable, message: message.into(), gone: true }
+    /// The sandbox ended while the call was under way, in the words that clients show for it.
+    pub(crate) fn gone() -> Self {
+        Self::new(Code::Unavailable, "the sandbox was killed or reached its end of life")
+    }
+
+    pub(crate) fn stopping() -> Self {
+        Self::new(Code::Unavailable, "the server stops")
     }
 
     pub(crate) fn deadline() -> Self {

@@ -1,5 +1,5 @@
 //! Calls whose answer is a stream: messages in envelopes, and an end that tells how it went. The status is
-//! always 200; a stream that breaks off without an end tells that the sandbox is gone.
+//! always 200.
 
 use std::io;
 use std::time::Duration;
@@ -47,16 +47,9 @@ impl Out {
         self.0.send(Ok(envelope::message(&json))).await.map_err(|_| Left)
     }
 
-    /// Ends the stream, or breaks it off where the sandbox is gone.
+    /// Ends the stream.
     pub(crate) async fn end(self, outcome: Result<()>) {
-        let last = match &outcome {
-            Ok(()) => Ok(envelope::end(None)),
-            Err(error) if error.gone => {
-                Err(io::Error::new(io::ErrorKind::ConnectionAborted, error.message.clone()))
-            }
-            Err(error) => Ok(envelope::end(Some(error))),
-        };
-        let _client_left = self.0.send(last).await;
+        let _client_left = self.0.send(Ok(envelope::end(outcome.err().as_ref()))).await;
     }
 
     /// Returns when the client has left.

@@ -65,7 +65,8 @@ fn part(found: Download, range: &Range<u64>, size: u64) -> Response {
 
 fn body(found: Download) -> Response {
     let name = found.info.name.clone();
-    let bytes = found.bytes.map(|piece| piece.map_err(std::io::Error::other));
+    // Compression asks once more after the end.
+    let bytes = found.bytes.map(|piece| piece.map_err(std::io::Error::other)).fuse();
     let mut response = Response::new(Body::from_stream(bytes));
     set(&mut response, header::CONTENT_TYPE, "application/octet-stream");
     set(&mut response, header::CONTENT_DISPOSITION, &disposition(&name));

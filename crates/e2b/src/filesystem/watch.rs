@@ -49,7 +49,7 @@ pub(super) async fn stream(app: &E2b, request: Request) -> Response {
         let told = async {
             tokio::select! {
                 outcome = watched.tell(&out, keep_alive) => outcome,
-                () = stop.cancelled() => Err(ConnectError::gone("the server stops")),
+                () = stop.cancelled() => Err(ConnectError::stopping()),
             }
         };
         let outcome = match limit {
@@ -94,7 +94,7 @@ impl Watched {
                 }
                 () = out.left() => return Ok(()),
             };
-            for event in events.ok_or_else(|| ConnectError::gone("the sandbox is gone"))?? {
+            for event in events.ok_or_else(ConnectError::gone)?? {
                 present &= out.send(&Told::Filesystem(Box::new(event))).await.is_ok();
             }
         }
@@ -110,7 +110,7 @@ impl Folder {
             FileEventKind::Removed => &[E::Remove],
             FileEventKind::Renamed => &[E::Rename],
             FileEventKind::ModeChanged => &[E::Chmod],
-            FileEventKind::Created if self.is_file(&happened.path).await => &[E::Create, E::Write],
+            FileEventKind::Created if self.is_file(&happened.path).await => &[E::Create, E::Chmod, E::Write],
             FileEventKind::Created => &[E::Create],
             FileEventKind::Missed => {
                 return Err(ConnectError::new(
@@ -125,8 +125,8 @@ impl Folder {
         Ok(kinds.iter().map(event).collect())
     }
 
-    /// A file comes into a folder whole: uploads and editors write it aside and move it. Clients look for the
-    /// write as well.
+    /// A file comes into a folder whole: uploads and editors write it aside and move it. E2B's agent makes it in
+    /// its place, gives it to its user and writes it, and clients look for each of these.
     async fn is_file(&self, name: &str) -> bool {
         let info = self.call.sandbox.stat(&self.below(name)).await;
         info.is_ok_and(|info| info.kind == FileKind::File && info.size_bytes > 0)

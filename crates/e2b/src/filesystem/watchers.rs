@@ -2,9 +2,11 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use domain::SandboxId;
 use runtime::CancellationToken;
+use tokio::sync::Notify;
 
 use super::messages::{Empty, EventsResponse, FileEvent, WatchRequest, WatcherRequest, WatcherResponse};
 use super::watch::Watched;
@@ -16,6 +18,10 @@ use crate::connect::{Code, ConnectError};
 const WATCHERS_MAX: usize = 100;
 /// The most events that wait; the oldest go first.
 const EVENTS_MAX: usize = 10_000;
+/// Clients ask right after they have changed something. What is on its way is waited for until it is so long
+/// quiet, and at most so long.
+const QUIET: Duration = Duration::from_millis(30);
+const WAIT_MAX: Duration = Duration::from_millis(300);
 
 /// All watchers, by their id.
 #[derive(Default)]
@@ -25,8 +31,29 @@ pub(crate) struct Watchers {
 
 struct Watcher {
     sandbox: SandboxId,
-    events: Arc<Mutex<VecDeque<FileEvent>>>,
+    kept: Arc<Kept>,
     stop: CancellationToken,
+}
+
+/// The events that nobody has asked for yet.
+#[derive(Default)]
+struct Kept {
+    events: Mutex<VecDeque<FileEvent>>,
+    came: Notify,
+}
+
+impl Kept {
+    fn add(&self, happened: Vec<FileEvent>) {
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        events.extend(happened);
+        let over = events.len().saturating_sub(EVENTS_MAX);
+        events.drain(..over);
+        self.came.notify_one();
+    }
+
+    fn take(&self) -> Vec<FileEvent> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect()
+    }
 }
 
 /// `CreateWatcher`
@@ -34,17 +61,14 @@ pub(super) async fn create(call: Call, input: WatchRequest) -> Result<WatcherRes
     let (app, sandbox) = (call.app.clone(), call.id);
     let mut watched = Watched::open(call, input).await?;
     let id = format!("w{}", app.ambient.uuid().simple());
-    let events = Arc::new(Mutex::new(VecDeque::new()));
+    let kept = Arc::new(Kept::default());
     let stop = app.supervisor.stopping().child_token();
-    app.watchers().add(id.clone(), Watcher { sandbox, events: events.clone(), stop: stop.clone() })?;
+    app.watchers().add(id.clone(), Watcher { sandbox, kept: kept.clone(), stop: stop.clone() })?;
     let (keeper, gone) = (app.clone(), id.clone());
     app.supervisor.spawn("e2b watcher", async move {
         let keep = async {
             while let Some(Ok(happened)) = watched.next().await {
-                let mut events = events.lock().unwrap_or_else(PoisonError::into_inner);
-                events.extend(happened);
-                let over = events.len().saturating_sub(EVENTS_MAX);
-                events.drain(..over);
+                kept.add(happened);
             }
         };
         let ended = stop.run_until_cancelled(keep).await;
@@ -57,8 +81,12 @@ pub(super) async fn create(call: Call, input: WatchRequest) -> Result<WatcherRes
 
 /// `GetWatcherEvents`
 pub(super) async fn events(call: Call, input: WatcherRequest) -> Result<EventsResponse> {
-    let events = call.app.watchers().events(&input.watcher_id, call.id);
-    Ok(EventsResponse { events: events.ok_or_else(|| unknown(&input.watcher_id))? })
+    let kept = call.app.watchers().kept(&input.watcher_id, call.id);
+    let kept = kept.ok_or_else(|| unknown(&input.watcher_id))?;
+    let ambient = &call.app.ambient;
+    let quiet = async { while ambient.within(QUIET, kept.came.notified()).await.is_some() {} };
+    ambient.within(WAIT_MAX, quiet).await;
+    Ok(EventsResponse { events: kept.take() })
 }
 
 /// `RemoveWatcher`
@@ -83,10 +111,9 @@ impl Watchers {
         Ok(())
     }
 
-    fn events(&self, id: &str, sandbox: SandboxId) -> Option<Vec<FileEvent>> {
+    fn kept(&self, id: &str, sandbox: SandboxId) -> Option<Arc<Kept>> {
         let all = self.lock();
-        let watcher = all.get(id).filter(|watcher| watcher.sandbox == sandbox)?;
-        Some(watcher.events.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect())
+        all.get(id).filter(|watcher| watcher.sandbox == sandbox).map(|watcher| watcher.kept.clone())
     }
 
     fn take(&self, id: &str, sandbox: SandboxId) -> bool {

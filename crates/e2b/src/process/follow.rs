@@ -154,9 +154,9 @@ impl Followed {
                     present = Err(Left);
                     continue;
                 }
-                () = stop.cancelled() => return Err(ConnectError::gone("the server stops")),
+                () = stop.cancelled() => return Err(ConnectError::stopping()),
             };
-            let event = event.ok_or_else(|| ConnectError::gone("the sandbox is gone"))??;
+            let event = event.ok_or_else(ConnectError::gone)??;
             match told(event)? {
                 Event::End(end) => {
                     let _client_left = out.send(&Told { event: Event::End(end) }).await;

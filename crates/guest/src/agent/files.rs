@@ -116,11 +116,14 @@ pub(super) fn make_folders(folder: &Path) -> io::Result<()> {
     })
 }
 
+/// What the names of files that are being written begin with; nobody is told of them.
+pub(super) const TEMPORARY: &str = ".journeyman-write-";
+
 /// A name that no other write of this agent uses and that says whose it is, should it ever be left behind.
 fn temporary_name() -> String {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    format!(".journeyman-write-{}-{number}", std::process::id())
+    format!("{TEMPORARY}{}-{number}", std::process::id())
 }
 
 /// A failure of the file at `path`, as the owner may act on it.

@@ -12,7 +12,7 @@ use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDe
 
 use super::Agent;
 use super::connection::Connection;
-use super::files::failure;
+use super::files::{TEMPORARY, failure};
 use crate::names::to_text;
 use crate::protocol::{Failure, FileEvent, FileEventKind, FileFault, Reply, kind};
 
@@ -162,6 +162,7 @@ impl Watch {
         let Some(folder) = self.places.get(&event.wd).cloned() else { return };
         let is_root = event.wd == self.root;
         let place = match event.name {
+            Some(name) if name.as_encoded_bytes().starts_with(TEMPORARY.as_bytes()) => return,
             Some(name) => folder.join(name),
             None if is_root => folder,
             // Its parent tells of it too.
