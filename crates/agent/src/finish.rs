@@ -112,9 +112,23 @@ impl Loop {
         let end = ended.map_err(|error| self.cannot("run the check", &error))?;
         let (bytes, _) = kept.lock().unwrap_or_else(PoisonError::into_inner).take();
         let exit_code = (!end.timed_out).then_some(end.exit_code);
+        if self.parts.settings.check_is_found
+            && let Some(reason) = lacks(exit_code, &clean(&bytes))
+        {
+            return self.not_checked(command, reason).await;
+        }
         let duration_ms = self.millis_since(began);
         self.note(RunEvent::CheckRan { command, exit_code, output: clean(&bytes), duration_ms });
         guard::mended(&self.history)
+    }
+
+    /// The end without a check: that we found a command which this place cannot run is no fault of the work.
+    async fn not_checked(&mut self, command: String, reason: String) -> Result<(), Halt> {
+        let text = format!("The check `{command}` could not be run: {reason}.");
+        self.note(RunEvent::Notice(
+            Reason::new("check_not_run", text).with_fix("give one that can be run here with --check"),
+        ));
+        self.done(Evidence::CheckNotRun { command, reason }).await
     }
 
     /// Looks at what differs from the base, and says so in the log where that is news.
@@ -187,6 +201,40 @@ impl Loop {
             }
         }
     }
+}
+
+/// What a check lacks that could not be run: a program, or the network. Anything else it says is its verdict.
+fn lacks(exit_code: Option<i32>, output: &str) -> Option<String> {
+    const NETWORK: [&str; 8] = [
+        "Could not resolve host",
+        "Temporary failure in name resolution",
+        "Network is unreachable",
+        "network is unreachable",
+        "getaddrinfo ENOTFOUND",
+        "getaddrinfo EAI_AGAIN",
+        "but --offline was specified",
+        "you may be able to find the package without --offline",
+    ];
+    let line = |parts: &[&str]| {
+        output.lines().rev().find(|line| parts.iter().any(|part| line.contains(part))).map(str::trim)
+    };
+    match exit_code? {
+        0 => None,
+        126 | 127 => {
+            let said =
+                line(&["not found", "No such file", "ermission denied"]).unwrap_or("a program is missing");
+            // What the repository itself should hold was lost with the work.
+            (!said.contains("./")).then(|| short(said))
+        }
+        _ => line(&NETWORK).map(|said| format!("it needs the network ({})", short(said))).or_else(|| {
+            // `make` has an exit code of its own.
+            line(&["Error 127", "No module named pytest"]).map(short)
+        }),
+    }
+}
+
+fn short(line: &str) -> String {
+    line.chars().take(160).collect()
 }
 
 fn refused(words: &str) -> Reason {

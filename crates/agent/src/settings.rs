@@ -38,6 +38,8 @@ pub struct Settings {
     pub attended: Attended,
     /// The command that proves success, run by us after the last change.
     pub check: Option<String>,
+    /// Whether we found it, and nobody gave it: where it cannot be run here, that does not fail the work.
+    pub check_is_found: bool,
     /// The model's window in tokens, where the model's own word shall not count.
     pub context_window: Option<u64>,
     /// What tools may do without asking.

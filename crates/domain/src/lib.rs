@@ -13,5 +13,7 @@ pub mod run;
 pub mod task;
 pub mod transcript;
 
-pub use id::{ArtifactId, OrgId, PreviewId, ProjectId, QuestionId, RunId, SandboxId, SnapshotId, TokenId, UserId};
+pub use id::{
+    ArtifactId, OrgId, PreviewId, ProjectId, QuestionId, RunId, SandboxId, SnapshotId, TokenId, UserId,
+};
 pub use money::Micros;

@@ -102,6 +102,14 @@ pub enum Evidence {
         /// The command.
         command: String,
     },
+    /// We found a check command that nobody gave us, and it cannot be run in the sandbox; nobody checked but the
+    /// agent.
+    CheckNotRun {
+        /// The command.
+        command: String,
+        /// What it lacks.
+        reason: String,
+    },
     /// The project has no check command that we could find; nobody checked but the agent.
     NoCheck,
     /// The agent changed nothing, and says why.

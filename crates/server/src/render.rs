@@ -160,6 +160,10 @@ fn state_words(state: &RunState, number: i64) -> Vec<Words> {
         RunState::Succeeded { evidence } => {
             let (text, result) = match evidence {
                 Evidence::CheckPassed { command } => ("the check passed".to_owned(), first_line(command)),
+                Evidence::CheckNotRun { command, reason } => (
+                    "nobody checked but the agent".to_owned(),
+                    format!("{} could not be run: {reason}", first_line(command)),
+                ),
                 Evidence::NoCheck => {
                     ("nobody checked but the agent".to_owned(), "no check command".to_owned())
                 }

@@ -1003,6 +1003,13 @@ export interface components {
             /** @enum {string} */
             evidence: "check_passed";
         } | {
+            /** @description The command. */
+            command: string;
+            /** @enum {string} */
+            evidence: "check_not_run";
+            /** @description What it lacks. */
+            reason: string;
+        } | {
             /** @enum {string} */
             evidence: "no_check";
         } | {

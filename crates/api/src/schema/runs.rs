@@ -169,6 +169,13 @@ pub(crate) enum Evidence {
         /// The command.
         command: String,
     },
+    /// A check command was found in the repository, and cannot be run in the sandbox.
+    CheckNotRun {
+        /// The command.
+        command: String,
+        /// What it lacks.
+        reason: String,
+    },
     /// There is no check command.
     NoCheck,
     /// The agent changed nothing, and says why.

@@ -104,6 +104,7 @@ fn runs_and_questions_have_the_shape_that_the_document_tells() {
         None,
         Some(Evidence::NoCheck),
         Some(Evidence::CheckPassed { command: "sh test.sh".to_owned() }),
+        Some(Evidence::CheckNotRun { command: "npm test".to_owned(), reason: "npm is missing".to_owned() }),
         Some(Evidence::NothingToChange { explanation: "It is right.".to_owned() }),
     ];
     for evidence in evidence {

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::source::{self, Source, clean_git_environment, refuse};
 use crate::capture;
+use crate::check::{self, Found};
 use crate::error::{Error, Result, WhileDoing};
 
 /// The most repositories inside the working tree that are named.
@@ -52,8 +53,8 @@ pub struct Look {
     made: bool,
     source: Source,
     scratch: Scratch,
-    /// What the commit tells agents.
-    pub instructions: Option<Instructions>,
+    /// What the commit says about itself.
+    pub(crate) says: Says,
     _one_at_a_time: tokio::sync::OwnedMutexGuard<()>,
 }
 
@@ -100,8 +101,8 @@ impl Bases {
             }
         })?;
         match self.look_in(&scratch, &source, dirty && !source.bare).await {
-            Ok((base, made, instructions)) => {
-                Ok(Look { base, made, instructions, source, scratch, _one_at_a_time: one_at_a_time })
+            Ok((base, made, says)) => {
+                Ok(Look { base, made, says, source, scratch, _one_at_a_time: one_at_a_time })
             }
             Err(error) => {
                 scratch.close().await;
@@ -110,23 +111,18 @@ impl Bases {
         }
     }
 
-    async fn look_in(
-        &self,
-        scratch: &Scratch,
-        source: &Source,
-        dirty: bool,
-    ) -> Result<(Base, bool, Option<Instructions>)> {
-        let (mut base, instructions) = inspect(scratch, source).await?;
+    async fn look_in(&self, scratch: &Scratch, source: &Source, dirty: bool) -> Result<(Base, bool, Says)> {
+        let (mut base, says) = inspect(scratch, source).await?;
         if !dirty {
             base.folder = key(source, &base);
-            return Ok((base, false, instructions));
+            return Ok((base, false, says));
         }
         base.folder = format!("dirty-{}", scratch.id());
         let uncommitted = count_uncommitted(scratch, source).await;
         let mut base = make(scratch, source, &base, &self.root.join(&base.folder), true).await?;
         base.uncommitted = uncommitted;
-        let instructions = instructions_of(scratch, &base.commit).await?;
-        Ok((base, true, instructions))
+        let says = told_by(scratch, &base.commit).await?;
+        Ok((base, true, says))
     }
 
     /// The base for the commit that `look` found, made where there is none yet.
@@ -247,10 +243,9 @@ async fn count_uncommitted(scratch: &Scratch, source: &Source) -> u32 {
     }
 }
 
-async fn inspect(scratch: &Scratch, source: &Source) -> Result<(Base, Option<Instructions>)> {
-    let said =
-        capture::script(scratch.sandbox(), &inspect_script(), &INSTRUCTION_FILES, source.git_environment())
-            .await?;
+async fn inspect(scratch: &Scratch, source: &Source) -> Result<(Base, Says)> {
+    let said = capture::script(scratch.sandbox(), &inspect_script(), &read_first(), source.git_environment())
+        .await?;
     if said.exit_code != 0 {
         return Err(refuse(
             "repository_unreadable",
@@ -282,7 +277,7 @@ async fn inspect(scratch: &Scratch, source: &Source) -> Result<(Base, Option<Ins
         left_out: Vec::new(),
         folder: String::new(),
     };
-    Ok((base, read_instructions(objects.get(1..).unwrap_or_default())))
+    Ok((base, read_says(objects.get(1..).unwrap_or_default())))
 }
 
 fn inspect_script() -> String {
@@ -290,33 +285,54 @@ fn inspect_script() -> String {
 }
 
 /// What the commit that a base has checked out tells agents; asked of the clone itself.
-async fn instructions_of(scratch: &Scratch, commit: &str) -> Result<Option<Instructions>> {
+async fn told_by(scratch: &Scratch, commit: &str) -> Result<Says> {
     let mut environment = clean_git_environment();
     environment.push(("GIT_DIR".to_owned(), format!("{}/.git", sandbox::WORKSPACE)));
     let script = concat!("head=$1\nshift\n", include_str!("instructions.sh"));
-    let arguments = [commit, INSTRUCTION_FILES[0], INSTRUCTION_FILES[1]];
+    let arguments = [&[commit], &read_first()[..]].concat();
     let said = capture::script(scratch.sandbox(), script, &arguments, environment).await?;
-    Ok(read_instructions(&said.stdout))
+    Ok(read_says(&said.stdout))
 }
 
-/// Reads what `git cat-file --batch` said of [`INSTRUCTION_FILES`]: for each `<id> blob <size>`, the content and a
-/// line end, or one line that says why there is none. The first file that holds something counts.
-fn read_instructions(mut said: &[u8]) -> Option<Instructions> {
-    for file in INSTRUCTION_FILES {
-        let end = said.iter().position(|byte| *byte == b'\n')?;
+/// What a commit says about itself.
+#[derive(Debug, Default)]
+pub(crate) struct Says {
+    /// To agents.
+    pub(crate) instructions: Option<Instructions>,
+    /// How it is checked.
+    pub(crate) check: Option<Found>,
+}
+
+/// The files that are read before there is a clone.
+fn read_first() -> Vec<&'static str> {
+    let more = check::FILES.into_iter().filter(|file| !INSTRUCTION_FILES.contains(file));
+    INSTRUCTION_FILES.into_iter().chain(more).collect()
+}
+
+/// Reads what `git cat-file --batch` said of [`read_first`]: for each `<id> blob <size>`, the content and a line end,
+/// or one line that says why there is none. Of the instructions, the first file that holds something counts.
+fn read_says(mut said: &[u8]) -> Says {
+    let (mut instructions, mut files) = (None, Vec::new());
+    for file in read_first() {
+        let Some(end) = said.iter().position(|byte| *byte == b'\n') else { break };
         let head = String::from_utf8_lossy(&said[..end]).into_owned();
         said = &said[end + 1..];
         // `<id> blob <size>`; `dangling <size>` and its likes, with the link as content; `<name> missing`.
         let Some(size) = head.rsplit(' ').next().and_then(|size| size.parse::<u64>().ok()) else { continue };
         let there = usize::try_from(size).unwrap_or(usize::MAX).min(said.len());
         let kept = there.min(usize::try_from(INSTRUCTIONS_MAX_BYTES).unwrap_or(usize::MAX));
-        let text = String::from_utf8_lossy(&said[..kept]).into_owned();
-        if head.contains(" blob ") && !text.trim().is_empty() {
-            return Some(Instructions { file: file.to_owned(), text, size_bytes: size });
+        if head.contains(" blob ") {
+            let text = String::from_utf8_lossy(&said[..kept]).into_owned();
+            let instructs = INSTRUCTION_FILES.contains(&file) && !text.trim().is_empty();
+            if instructs && instructions.is_none() {
+                instructions = Some(Instructions { file: file.to_owned(), text, size_bytes: size });
+            }
+            // A manifest counts as a whole or not at all.
+            files.push((file, String::from_utf8_lossy(&said[..there]).into_owned()));
         }
         said = said.get(there + 1..).unwrap_or_default();
     }
-    None
+    Says { instructions, check: check::find(&files) }
 }
 
 fn value<'a>(text: &'a str, key: &str) -> &'a str {

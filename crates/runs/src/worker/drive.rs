@@ -6,7 +6,7 @@ use std::sync::Arc;
 use agent::policy::{Decision, Policy, Rule};
 use agent::{History, Loop, Outcome};
 use domain::event::{RunEvent, RunSpec};
-use domain::run::{Reason, RunChange, RunState};
+use domain::run::{RunChange, RunState};
 use futures_util::future::{Either, select};
 use models::Model;
 use orchestrator::StopCause;
@@ -22,7 +22,7 @@ use crate::results::GRANT;
 use crate::runs::{Runs, announce, find_source};
 use crate::store as rows;
 use crate::summary::Summary;
-use crate::{check, view_of};
+use crate::view_of;
 
 /// A run that is under way, with all that it works with.
 pub(super) struct Ride<'a> {
@@ -91,8 +91,7 @@ async fn ride(runs: &Runs, spec: RunSpec, journal: &Arc<RunJournal>, stop: Cance
         Some(begun) => (begun.brief, Ground::Base(begun.base)),
         None => {
             let look = runs.inner.bases.look(find_source(&spec.repository).await?, spec.dirty).await?;
-            let check = spec.check.clone().or_else(|| check::named_in(look.instructions.as_ref()));
-            (Brief { check, instructions: look.instructions.clone() }, Ground::Look(Box::new(look)))
+            (Brief::of(&spec, &look.says), Ground::Look(Box::new(look)))
         }
     };
     let ride = Ride { runs, spec, journal: journal.clone(), brief, ahead: Arc::default() };
@@ -162,10 +161,8 @@ pub(super) type End = (Vec<RunEvent>, Vec<i64>, Then);
 impl Ride<'_> {
     async fn go(&self, model: Arc<dyn Model>, first: bool, stop: CancellationToken) -> Result<Outcome> {
         let mut events = Vec::new();
-        if first && self.brief.check.is_none() {
-            let text = "No check command is known, so nobody but the agent checks the result.";
-            let fix = "give one with --check, or name it in AGENTS.md: Check command: `…`";
-            events.push(RunEvent::Notice(Reason::new("no_check", text).with_fix(fix)));
+        if first {
+            events.extend(self.brief.about_check().map(RunEvent::Notice));
         }
         change(&self.journal, &[RunChange::Ready], events).await?;
         let history = History::replay(self.events().await?.into_iter());
@@ -174,6 +171,7 @@ impl Ride<'_> {
             guards: self.spec.guards,
             attended: self.spec.attended,
             check: self.brief.check.clone(),
+            check_is_found: self.brief.check_found_in.is_some(),
             context_window: None,
             policy: self.policy().await?,
             instructions: self.brief.instructions.clone(),

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use agent::Instructions;
 use agent::port::{Place, Workspace};
-use domain::event::{FileChange, RunEvent, SandboxReady};
+use domain::event::{FileChange, RunEvent, RunSpec, SandboxReady};
+use domain::run::Reason;
 use futures_util::future::BoxFuture;
 use orchestrator::Wanted;
 use sandbox::{Sandbox, SandboxError};
@@ -16,6 +17,7 @@ use tokio::sync::SetOnce;
 use super::drive::Ride;
 use crate::error::{Error, Result, WhileDoing};
 use crate::journal::Then;
+use crate::repository::base::Says;
 use crate::repository::{Base, Look};
 use crate::runs::Runs;
 use crate::workspace::{BASE_GIT, RunWorkspace};
@@ -26,9 +28,43 @@ pub(crate) struct Brief {
     /// The command that proves success.
     #[serde(default)]
     pub(crate) check: Option<String>,
+    /// The file that it was found in; `None` where somebody gave it to us.
+    #[serde(default)]
+    pub(crate) check_found_in: Option<String>,
     /// The repository's instructions for agents.
     #[serde(default)]
     pub(crate) instructions: Option<Instructions>,
+}
+
+impl Brief {
+    /// What is wanted of a run, and what the repository says.
+    pub(crate) fn of(spec: &RunSpec, says: &Says) -> Self {
+        let instructions = says.instructions.clone();
+        match (&spec.check, &says.check) {
+            (None, Some(found)) => Self {
+                check: Some(found.command.clone()),
+                check_found_in: Some(found.place.to_owned()),
+                instructions,
+            },
+            (given, _) => Self { check: given.clone(), check_found_in: None, instructions },
+        }
+    }
+
+    /// What a person should know about the check; nothing where somebody gave it.
+    pub(crate) fn about_check(&self) -> Option<Reason> {
+        let (code, text) = match (&self.check, &self.check_found_in) {
+            (None, _) => (
+                "no_check",
+                "No check command is known, so nobody but the agent checks the result.".to_owned(),
+            ),
+            (Some(command), Some(place)) if place != "AGENTS.md" => {
+                ("check_found", format!("The check is `{command}`, found in {place}."))
+            }
+            _ => return None,
+        };
+        let fix = "give one with --check, or name it in AGENTS.md: Check command: `…`";
+        Some(Reason::new(code, text).with_fix(fix))
+    }
 }
 
 /// What a run works on from its first sandbox to its last; kept in its folder.

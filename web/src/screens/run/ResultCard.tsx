@@ -47,6 +47,13 @@ function evidenceText(evidence: Evidence): ReactNode {
           change.
         </>
       );
+    case 'check_not_run':
+      return (
+        <>
+          The check <code className="font-mono text-xs">{evidence.command}</code> could not be run:{' '}
+          {evidence.reason}. Nobody but the agent checked this. Read the changes first.
+        </>
+      );
     case 'no_check':
       return 'No check command was found, so nobody but the agent checked this. Read the changes first.';
     case 'nothing_to_change':

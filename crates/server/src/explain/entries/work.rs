@@ -127,6 +127,12 @@ super::codes! {
     "worker_lost" Ok: "Another worker has taken the run over.",
         "The lease of the first one ran out.",
         "nothing";
+    "check_found" Ok: "The check command was found in the repository.",
+        "Nobody gave one, so what the repository's own files name is run before success is claimed.",
+        "give another with --check, or name it in AGENTS.md: Check command: `…`";
+    "check_not_run" Ok: "The check command that was found cannot be run in the sandbox.",
+        "A program that it needs is missing there, or it needs the network.",
+        "give one that can with --check, or let the sandbox see what it lacks with --include";
     "no_check" Ok: "The project has no check command that could be found.",
         "Nobody but the agent checks the result then.",
         "name one: --check COMMAND, or write it into AGENTS.md";
