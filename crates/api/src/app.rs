@@ -29,6 +29,10 @@ pub struct Parts {
     pub store: Store,
     /// What isolates runs, for the status.
     pub orchestrator: Orchestrator,
+    /// Who may look into sandboxes from outside.
+    pub previews: gateway::Previews,
+    /// Where they look; `None` where this process serves no previews.
+    pub gateway: Option<gateway::Gateway>,
     /// Time and chance.
     pub ambient: Ambient,
     /// Owns the tasks that feed streams.

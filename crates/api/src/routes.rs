@@ -8,6 +8,7 @@ mod login;
 mod me;
 mod model_settings;
 mod models;
+mod previews;
 mod projects;
 mod questions;
 mod results;
@@ -65,6 +66,7 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(sandboxes::keep_sandbox_alive))
         .routes(routes!(sandboxes::set_sandbox_egress))
         .routes(routes!(sandboxes::sandbox_metrics))
+        .routes(routes!(previews::revoke_preview))
         .routes(routes!(sandbox::events::read_sandbox_events))
         .routes(routes!(sandbox::files::list_sandbox_folder))
         .routes(routes!(events::follow_events))
@@ -81,6 +83,7 @@ pub(crate) fn unrepeatable() -> OpenApiRouter<App> {
         .routes(routes!(models::test_model))
         .routes(routes!(runs::list_runs, runs::create_run))
         .routes(routes!(sandboxes::list_sandboxes, sandboxes::create_sandbox))
+        .routes(routes!(previews::list_previews, previews::create_preview))
         .routes(routes!(sandbox::exec::exec_in_sandbox).layer(DefaultBodyLimit::max(EXEC_MAX_BYTES)))
         .routes(
             routes!(

@@ -83,6 +83,11 @@ pub enum HostPattern {
 }
 
 impl HostPattern {
+    /// Whether the pattern is about addresses and not about names.
+    pub(crate) const fn is_address(&self) -> bool {
+        matches!(self, Self::Range(_) | Self::Exact(Host::Address(_)))
+    }
+
     /// Whether the pattern speaks of `address` itself, whatever name led to it.
     pub(crate) fn holds(&self, address: IpAddr) -> bool {
         match self {

@@ -15,7 +15,7 @@ use crate::refusal::Refusal;
 const USUAL_PORTS: [u16; 2] = [80, 443];
 
 /// Hosts and ports, written `example.com`, `*.example.com:443`, `example.com:443,8443`, `9.9.9.0/24:*`. Without a port,
-/// a rule that allows speaks of 80 and 443 and a rule that denies of every port.
+/// a rule that allows names speaks of 80 and 443; one that allows addresses, or denies, of every port.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Rule {
@@ -39,7 +39,7 @@ pub enum Ports {
 impl Rule {
     fn allows_port(&self, port: u16) -> bool {
         match &self.ports {
-            Ports::Usual => USUAL_PORTS.contains(&port),
+            Ports::Usual => self.host.is_address() || USUAL_PORTS.contains(&port),
             Ports::All => true,
             Ports::Listed(ports) => ports.contains(&port),
         }

@@ -11,7 +11,7 @@ use crate::state::{SandboxChange, SandboxState};
 use crate::store::{self, Inserted, SandboxRow};
 use crate::template::Template;
 use crate::view::SandboxView;
-use crate::wish::{CreateSandbox, Wish};
+use crate::wish::{CreateSandbox, EgressPolicy, Wish};
 
 /// How long a start command may take to be ready where the template does not say.
 const READY_WITHIN_MS: i64 = 60_000;
@@ -50,7 +50,10 @@ impl Orchestrator {
             timeout_ms: i64::try_from(wanted.timeout.as_millis()).unwrap_or(i64::MAX),
             on_timeout: wanted.on_timeout,
             auto_resume: wanted.auto_resume || spec.auto_resume,
-            egress: wanted.egress.unwrap_or_else(|| spec.egress.clone()),
+            egress: wanted.egress.unwrap_or_else(|| match &spec.egress {
+                silent if *silent == EgressPolicy::default() => self.usual_egress(),
+                said => said.clone(),
+            }),
             resources: wanted.resources.or(spec.resources),
             root: template.root.clone(),
             start_command: spec.start_command.clone(),

@@ -64,6 +64,16 @@ pub trait Companion: Send + Sync + 'static {
         None
     }
 
+    /// What a sandbox may reach for which neither its maker nor its template says anything, and what one of a run may.
+    fn usual_egress(&self) -> EgressPolicy {
+        EgressPolicy::default()
+    }
+
+    /// Added to the environment of its commands, below what the sandbox's own maker asked for.
+    fn environment(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
     /// Its processes are gone.
     fn ended(&self, org: OrgId, id: SandboxId);
 }
@@ -116,7 +126,11 @@ impl Orchestrator {
         let (provider, now_ms) = (parts.provider.name(), parts.ambient.now_ms());
         let row = store::NewRow { id, run: wanted.run, provider, node: self.node().to_owned(), now_ms };
         parts.store.write(move |tx| Box::pin(store::insert(tx, org, row))).await?;
+        let egress = self.usual_egress();
+        let has_way_out = egress != EgressPolicy::default();
         let spec = SandboxSpec {
+            env: if has_way_out { self.environment().collect() } else { Vec::new() },
+            egress_port: self.egress_port().filter(|_| has_way_out),
             workspace_base: wanted.base,
             include: wanted.include,
             binds: wanted.binds,
@@ -126,7 +140,11 @@ impl Orchestrator {
         let _held = self.inner.live.hold(id);
         match parts.provider.create(spec).await {
             Ok(sandbox) => {
-                self.inner.live.put(id, LiveBox::of_run(org, sandbox.clone()));
+                let live = self.inner.live.put(id, LiveBox::of_run(org, sandbox.clone()));
+                if has_way_out {
+                    live.egress.send_replace(egress);
+                    self.tell_started(org, &sandbox, &live);
+                }
                 self.change(org, id, SandboxChange::BecameReady).await?;
                 Ok(sandbox)
             }

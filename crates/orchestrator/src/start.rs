@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::SandboxId;
+use domain::{OrgId, SandboxId};
 use sandbox::{Exec, Sandbox, SandboxLimits, SandboxSpec};
 
 use crate::error::Result;
@@ -12,7 +12,7 @@ use crate::live::{Due, LiveBox};
 use crate::orchestrator::Orchestrator;
 use crate::state::SandboxChange;
 use crate::store::{self, SandboxRow};
-use crate::wish::{Resources, Wish};
+use crate::wish::{EgressPolicy, Resources, Wish};
 
 /// Our own deadlines end a sandbox; the provider's limit is for what we would forget.
 const WALL: Duration = Duration::from_secs(400 * 24 * 60 * 60);
@@ -37,9 +37,7 @@ impl Orchestrator {
         let live = LiveBox::new(org, sandbox.clone(), row.wish.egress.clone(), row.wish.idle_after_ms);
         let live = self.inner.live.put(id, live);
         drop(held);
-        for companion in &parts.companions {
-            companion.started(org, &sandbox, live.egress.subscribe());
-        }
+        self.tell_started(org, &sandbox, &live);
         self.start_command(&row.wish, &sandbox).await?;
         let now_ms = self.now_ms();
         live.touch(now_ms);
@@ -61,12 +59,35 @@ impl Orchestrator {
 
     fn spec(&self, row: &SandboxRow) -> SandboxSpec {
         SandboxSpec {
-            env: row.wish.env.clone().into_iter().collect(),
             writable_root: true,
-            egress_port: self.inner.parts.companions.iter().find_map(|companion| companion.egress_port()),
+            env: self.environment().chain(row.wish.env.clone()).collect(),
+            egress_port: self.egress_port(),
             limits: self.limits_of(row.wish.resources),
             ..SandboxSpec::new(row.id, self.folder_of(row.id))
         }
+    }
+
+    /// Lets companions begin beside a sandbox.
+    pub(crate) fn tell_started(&self, org: OrgId, sandbox: &Arc<dyn Sandbox>, live: &LiveBox) {
+        for companion in &self.inner.parts.companions {
+            companion.started(org, sandbox, live.egress.subscribe());
+        }
+    }
+
+    /// What a sandbox may reach where nobody says anything.
+    pub(crate) fn usual_egress(&self) -> EgressPolicy {
+        let usual = self.inner.parts.companions.iter().map(|companion| companion.usual_egress());
+        usual.into_iter().find(|policy| *policy != EgressPolicy::default()).unwrap_or_default()
+    }
+
+    /// What companions add to every sandbox's environment.
+    pub(crate) fn environment(&self) -> impl Iterator<Item = (String, String)> {
+        self.inner.parts.companions.iter().flat_map(|companion| companion.environment())
+    }
+
+    /// Where a sandbox finds its way out.
+    pub(crate) fn egress_port(&self) -> Option<u16> {
+        self.inner.parts.companions.iter().find_map(|companion| companion.egress_port())
     }
 
     /// What a sandbox may use: what was asked for, else the server's own limits.

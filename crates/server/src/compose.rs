@@ -1,5 +1,7 @@
 //! The parts of the program, put together once.
 
+pub(crate) mod egress;
+pub(crate) mod gateway;
 pub(crate) mod http;
 pub(crate) mod models;
 
@@ -51,6 +53,8 @@ pub(crate) struct Parts {
     pub(crate) orchestrator: Orchestrator,
     pub(crate) runs: Runs,
     pub(crate) native: NativeConfig,
+    /// Who may look into sandboxes from outside.
+    pub(crate) previews: ::gateway::Previews,
     /// Makes the access tokens that E2B's clients get for their sandboxes.
     pub(crate) e2b_key: SubKey,
 }
@@ -90,8 +94,9 @@ pub(crate) async fn compose(context: &Context, pace: Pace, tasks: &Supervisor) -
         limits: limits(context),
         data: folder.root().to_owned(),
         tasks: tasks.clone(),
-        companions: Vec::new(),
+        companions: vec![Arc::new(egress::Egress::new(context, &store, tasks)?)],
     });
+    let previews = ::gateway::Previews::new(store.clone());
     let runs = Runs::new(runs::Parts {
         store: store.clone(),
         ambient: ambient.clone(),
@@ -105,7 +110,7 @@ pub(crate) async fn compose(context: &Context, pace: Pace, tasks: &Supervisor) -
             cache: context.config.runs.cache(),
         },
     });
-    Ok(Parts { store, accounts, owner, models, source, orchestrator, runs, native, e2b_key })
+    Ok(Parts { store, accounts, owner, models, source, orchestrator, runs, native, previews, e2b_key })
 }
 
 fn store_config(context: &Context) -> Result<StoreConfig> {

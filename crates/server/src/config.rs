@@ -1,5 +1,7 @@
 //! Settings: `<data>/config.toml`, the environment over it, flags over both. `docs/CONFIG.md` lists them all.
 
+pub(crate) mod network;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -36,6 +38,10 @@ pub(crate) struct Config {
     pub(crate) sandbox: SandboxConfig,
     /// The API for E2B's clients.
     pub(crate) e2b: E2bConfig,
+    /// What sandboxes may reach.
+    pub(crate) egress: network::EgressConfig,
+    /// How servers inside sandboxes are reached.
+    pub(crate) gateway: network::GatewayConfig,
     /// Prices that replace or add to the built-in ones, by the model's full name.
     pub(crate) prices: BTreeMap<String, PriceConfig>,
     /// Model servers with a name of their own.
@@ -200,6 +206,8 @@ impl Config {
         if let Some(usd) = self.limits.max_cost_usd.filter(|usd| !(*usd > 0.0 && *usd < 1e9)) {
             return Err(invalid(format!("limits.max_cost_usd: {usd} is no ceiling")));
         }
+        self.egress.check().map_err(invalid)?;
+        self.gateway.check().map_err(invalid)?;
         for (name, server) in &self.servers {
             let wire = server.wire.as_deref().unwrap_or("openai-chat");
             if models::WireKind::named(wire).is_none() {

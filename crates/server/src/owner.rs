@@ -57,7 +57,12 @@ impl Owned {
         let (unix, socket) = socket::listen(&context.folder, &context.env)?;
         let address = spec.listener.as_ref().and_then(|listener| listener.local_addr().ok());
         let url = address.map(|address| format!("http://{address}"));
-        let router = http::router(context, &parts, &tasks, address.map_or(0, |address| address.port()));
+        let gateway = match address {
+            Some(address) => Some(compose::gateway::start(context, &parts, address, &tasks)?),
+            None => None,
+        };
+        let port = address.map_or(0, |address| address.port());
+        let router = http::router(context, &parts, &tasks, (port, gateway));
         if let Some(listener) = spec.listener {
             http::serve_port(router.clone(), listener, &tasks)?;
         }
@@ -144,6 +149,7 @@ fn start_roles(context: &Context, parts: &Parts, roles: &[Role], tasks: &Supervi
     }
     if roles.contains(&Role::Scheduler) {
         let (runs, ambient, stop) = (parts.runs.clone(), context.ambient.clone(), tasks.stopping());
+        let previews = parts.previews.clone();
         tasks.spawn("scheduler", async move {
             let mut wait = FIRST_SWEEP_AFTER;
             while ambient.within(wait, stop.cancelled()).await.is_none() {
@@ -153,6 +159,9 @@ fn start_roles(context: &Context, parts: &Parts, roles: &[Role], tasks: &Supervi
                     Err(error) => {
                         tracing::warn!(error = &error as &dyn std::error::Error, "a sweep failed");
                     }
+                }
+                if let Err(error) = previews.sweep().await {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "old previews were not removed");
                 }
             }
         });

@@ -29,6 +29,19 @@ impl From<accounts::Error> for Problem {
     }
 }
 
+impl From<gateway::Error> for Problem {
+    fn from(error: gateway::Error) -> Self {
+        use gateway::Error as E;
+        let detail = error.to_string();
+        match error {
+            E::NotFound(_) => not_found("preview_not_found", detail, "journeyman box preview list SANDBOX"),
+            E::Invalid(_) => Self::invalid(detail),
+            E::Accounts(error) => error.into(),
+            E::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<runs::Error> for Problem {
     fn from(error: runs::Error) -> Self {
         use runs::Error as E;

@@ -54,6 +54,9 @@ const NEEDS: &[(&str, &str, &str)] = &[
     ("put", "/v1/sandboxes/{sandbox}/timeout", "sandboxes:write"),
     ("post", "/v1/sandboxes/{sandbox}/keep-alive", "sandboxes:write"),
     ("put", "/v1/sandboxes/{sandbox}/egress", "sandboxes:write"),
+    ("get", "/v1/sandboxes/{sandbox}/previews", "sandboxes:read"),
+    ("post", "/v1/sandboxes/{sandbox}/previews", "sandboxes:write"),
+    ("delete", "/v1/sandboxes/{sandbox}/previews/{preview}", "sandboxes:write"),
     ("get", "/v1/sandboxes/{sandbox}/metrics", "sandboxes:read"),
     ("get", "/v1/sandboxes/{sandbox}/events", "sandboxes:read"),
     ("get", "/v1/sandboxes/{sandbox}/folder", "sandboxes:read"),
@@ -121,6 +124,7 @@ fn body_of(path: &str, rig: &Rig) -> Option<Value> {
         "/v1/sandboxes/{sandbox}/timeout" | "/v1/sandboxes/{sandbox}/keep-alive" => {
             Some(json!({ "timeout_seconds": 60 }))
         }
+        "/v1/sandboxes/{sandbox}/previews" => Some(json!({ "port": 3000 })),
         "/v1/sandboxes/{sandbox}/egress" => Some(json!({})),
         "/v1/login" => Some(json!({ "ticket": "x" })),
         _ => None,
@@ -144,6 +148,7 @@ async fn things(rig: &Rig, token: &str) -> BTreeMap<&'static str, String> {
         ("token", text(&tokens["items"][0]["id"])),
         ("project", text(&run["project"]["id"])),
         ("sandbox", text(&sandbox["id"])),
+        ("preview", format!("prv{:032x}", 1)),
         ("provider", "anthropic".to_owned()),
         ("run", id),
     ])
@@ -206,7 +211,7 @@ async fn another_organisation_finds_none_of_our_things_and_changes_none() {
             assert_eq!(answer.status, StatusCode::NOT_FOUND, "{method} {path}: {}", answer.text);
             assert!(answer.code().ends_with("_not_found"), "{method} {path}: {}", answer.code());
         }
-        assert_eq!(called, 33);
+        assert_eq!(called, 36);
         for list in ["/v1/runs", "/v1/projects", "/v1/sandboxes"] {
             assert_eq!(rig.get(list, As::Token(&stranger)).await.json()["items"], json!([]), "{list}");
         }

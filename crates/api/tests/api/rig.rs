@@ -91,6 +91,8 @@ impl Rig {
             models: world.models.clone(),
             store: world.store.clone(),
             orchestrator: world.orchestrator.clone(),
+            previews: gateway::Previews::new(world.store.clone()),
+            gateway: None,
             ambient,
             supervisor: supervisor.clone(),
             hooks: Hooks::none(),

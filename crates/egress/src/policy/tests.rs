@@ -126,6 +126,7 @@ fn a_range_speaks_of_addresses_and_a_denied_one_of_whatever_name_leads_there() {
         ("", "egress_denied", "")
     );
     assert_eq!(check("9.9.8.1", 443), "egress_not_allowed");
+    assert_eq!(code(policy(&["9.9.9.9"], &[]).check(&"9.9.9.9".parse().expect("a host"), 53)), "");
     let name: Host = "name.example".parse().expect("a host");
     let resolved = |address: &str| code(some.check_address(&name, 443, address.parse().expect("an address")));
     assert_eq!((resolved("9.9.9.1"), resolved("9.9.9.129")), ("", "egress_denied"));

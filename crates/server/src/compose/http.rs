@@ -13,8 +13,13 @@ use crate::config::Config;
 use crate::error::{Failure, Result};
 use crate::session::Context;
 
-/// The API as a service. `port` is the one that is listened on; 0 where none is.
-pub(crate) fn router(context: &Context, parts: &Parts, tasks: &Supervisor, port: u16) -> Router {
+/// The API as a service. `port` is the one that is listened on; 0 where none is. `gateway` serves previews.
+pub(crate) fn router(
+    context: &Context,
+    parts: &Parts,
+    tasks: &Supervisor,
+    (port, gateway): (u16, Option<gateway::Gateway>),
+) -> Router {
     let config = &context.config;
     let of_e2b = e2b::router(e2b(context, parts, tasks));
     api::router_with(
@@ -24,6 +29,8 @@ pub(crate) fn router(context: &Context, parts: &Parts, tasks: &Supervisor, port:
             models: parts.models.clone(),
             store: parts.store.clone(),
             orchestrator: parts.orchestrator.clone(),
+            previews: parts.previews.clone(),
+            gateway,
             ambient: context.ambient.clone(),
             supervisor: tasks.clone(),
             hooks: hooks(context, parts),
