@@ -7,6 +7,9 @@ use crate::{run, workspace};
 
 const NAME: &str = "journeyman-guest";
 
+/// Static, and at a fixed address: relocated tables would be 270 KiB of memory that each sandbox has for itself.
+const FLAGS: &str = "-C target-feature=+crt-static -C relocation-model=static";
+
 /// Builds the guest and returns its path, which is the same for every profile and target folder.
 pub(crate) fn build() -> Result<PathBuf, String> {
     let root = workspace::root();
@@ -16,7 +19,7 @@ pub(crate) fn build() -> Result<PathBuf, String> {
     let target = root.join("target/guest");
     let mut cargo = run::cargo(&["build", "--quiet", "--package", "guest", "--bin", NAME]);
     cargo.args(["--profile", profile, "--target", &triple]).arg("--target-dir").arg(&target);
-    cargo.env("RUSTFLAGS", "-C target-feature=+crt-static").env_remove("CARGO_ENCODED_RUSTFLAGS");
+    cargo.env("RUSTFLAGS", FLAGS).env_remove("CARGO_ENCODED_RUSTFLAGS");
     run::check(&mut cargo)?;
 
     let built = target.join(&triple).join(profile).join(NAME);

@@ -1,6 +1,6 @@
 //! `journeyman-guest`: process 1 of a sandbox. Reads its setup from descriptor 4 and serves the unix socket that
 //! it inherits as descriptor 3.
-#![expect(unsafe_code, reason = "takes over the two descriptors that it was started with")]
+#![expect(unsafe_code, reason = "takes over the two descriptors that it was started with; sets the allocator up")]
 
 use std::fs::File;
 use std::io::Read as _;
@@ -22,6 +22,9 @@ fn main() -> ExitCode {
 fn serve() -> std::io::Result<()> {
     // Commands run in the same sandbox: they must not read or trace this process.
     nix::sys::prctl::set_dumpable(false)?;
+    // SAFETY: changes a setting of the allocator before any thread exists. Threads share one heap: many sandboxes
+    // idle at once, and a heap for each thread costs more than waiting for each other.
+    unsafe { nix::libc::mallopt(nix::libc::M_ARENA_MAX, 1) };
     // SAFETY: whoever starts this program hands these two descriptors over; nothing else in it uses them.
     let (listener, mut setup) = unsafe { (UnixListener::from_raw_fd(3), File::from_raw_fd(4)) };
     for descriptor in [std::os::fd::AsFd::as_fd(&listener), std::os::fd::AsFd::as_fd(&setup)] {
