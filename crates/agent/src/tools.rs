@@ -230,6 +230,7 @@ impl Ran {
             SandboxError::NoProcess { .. }
             | SandboxError::NoPort { .. }
             | SandboxError::PortTaken { .. }
+            | SandboxError::Busy { .. }
             | SandboxError::NotOffered { .. } => error.to_string(),
             SandboxError::Internal { doing, .. } => format!("could not {doing}"),
         };
@@ -249,6 +250,7 @@ pub(crate) fn trouble(error: &SandboxError) -> Option<Trouble> {
         | SandboxError::NoProcess { .. }
         | SandboxError::NoPort { .. }
         | SandboxError::PortTaken { .. }
+        | SandboxError::Busy { .. }
         | SandboxError::NotOffered { .. }
         | SandboxError::Internal { .. } => None,
     }

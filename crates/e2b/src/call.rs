@@ -66,7 +66,9 @@ impl From<SandboxError> for ConnectError {
             SandboxError::Start { .. } | SandboxError::Pattern { .. } => Self::invalid(text),
             SandboxError::NoProcess { .. } | SandboxError::NoPort { .. } => Self::new(Code::NotFound, text),
             SandboxError::PortTaken { .. } => Self::new(Code::AlreadyExists, text),
-            SandboxError::DiskFull { .. } => Self::new(Code::ResourceExhausted, text),
+            SandboxError::DiskFull { .. } | SandboxError::Busy { .. } => {
+                Self::new(Code::ResourceExhausted, text)
+            }
             SandboxError::NotOffered { .. } => Self::new(Code::Unimplemented, text),
             SandboxError::Gone { .. } => Self::gone(),
             SandboxError::Unsupported { .. } | SandboxError::Internal { .. } => Self::internal(&error),

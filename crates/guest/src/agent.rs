@@ -134,23 +134,26 @@ impl Agent {
     }
 
     fn answer_in_thread(self: &Arc<Self>, stream: UnixStream) {
+        let Ok(copy) = stream.try_clone() else { return };
+        let mut connections = lock(&self.connections);
+        let number = connections.keys().max().map_or(1, |number| number + 1);
+        connections.insert(number, copy);
+        drop(connections);
         let agent = Arc::clone(self);
-        // Where no thread can be had (the process limit is reached), dropping the connection tells the owner.
-        let _ = std::thread::Builder::new().stack_size(512 << 10).spawn(move || {
+        let spawned = std::thread::Builder::new().stack_size(512 << 10).spawn(move || {
             become_command_user(&agent.setup);
-            let Ok(copy) = stream.try_clone() else { return };
-            let number = {
-                let mut connections = lock(&agent.connections);
-                let number = connections.keys().max().map_or(1, |number| number + 1);
-                connections.insert(number, copy);
-                number
-            };
             // A stop that came before the entry did not see it.
             if !agent.is_stopped() {
                 dispatch::serve(&agent, stream);
             }
             lock(&agent.connections).remove(&number);
         });
+        if spawned.is_err() {
+            let connection = lock(&self.connections).remove(&number);
+            if let Some(connection) = connection {
+                dispatch::refuse(connection);
+            }
+        }
     }
 
     /// A program with the sandbox's environment, as the user of commands.

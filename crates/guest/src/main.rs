@@ -1,6 +1,9 @@
 //! `journeyman-guest`: process 1 of a sandbox. Reads its setup from descriptor 4 and serves the unix socket that
 //! it inherits as descriptor 3.
-#![expect(unsafe_code, reason = "takes over the two descriptors that it was started with; sets the allocator up")]
+#![expect(
+    unsafe_code,
+    reason = "takes over the two descriptors that it was started with; sets the allocator up"
+)]
 
 use std::fs::File;
 use std::io::Read as _;

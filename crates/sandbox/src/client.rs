@@ -349,6 +349,7 @@ impl From<Failure> for SandboxError {
             Failure::Pattern { message } => Self::Pattern { message },
             Failure::Start { program, message } => Self::Start { program, message },
             Failure::DiskFull { path } => Self::DiskFull { path },
+            Failure::Busy { message } => Self::Busy { message },
             Failure::NoProcess { what } => Self::NoProcess { what },
             Failure::NoPort { port } => Self::NoPort { port },
             Failure::PortTaken { port } => Self::PortTaken { port },

@@ -67,6 +67,12 @@ pub enum SandboxError {
         /// Its number.
         port: u16,
     },
+    /// A limit of the sandbox is reached: its own processes leave no room. Later it may work.
+    #[error("{message}")]
+    Busy {
+        /// Which limit.
+        message: String,
+    },
     /// This kind of sandbox cannot do that.
     #[error("this kind of sandbox offers no {what}")]
     NotOffered {

@@ -9,6 +9,9 @@ use super::exec::Exec;
 use super::{Agent, exec, files, machine, ports, search, transfer, tree, watch};
 use crate::protocol::{Failure, Reply, Request};
 
+/// How long a request may take to come that is refused anyway.
+const REFUSAL_LIMIT: Duration = Duration::from_secs(1);
+
 /// Answers the requests of one connection, one after the other.
 ///
 /// An error within means that nobody is left to be told; the connection is closed by dropping it, and the owner
@@ -19,6 +22,16 @@ pub(super) fn serve(agent: &Agent, stream: UnixStream) {
         if agent.is_stopped() || answer(agent, &mut connection, request).is_err() {
             return;
         }
+    }
+}
+
+/// Answers one request where no thread can be had: the sandbox is at its limit of processes.
+pub(super) fn refuse(stream: UnixStream) {
+    let _ = stream.set_read_timeout(Some(REFUSAL_LIMIT));
+    let mut connection = Connection::new(stream);
+    if let Ok(Some(_)) = connection.next_request() {
+        let message = "the sandbox is at its limit of processes".to_owned();
+        let _ = connection.reply(&Reply::Failed(Failure::Busy { message }));
     }
 }
 

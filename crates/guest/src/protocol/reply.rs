@@ -142,6 +142,11 @@ pub enum Failure {
         /// Its number.
         port: u16,
     },
+    /// A limit of the sandbox is reached; later it may work.
+    Busy {
+        /// Which.
+        message: String,
+    },
     /// Anything else.
     Internal {
         /// What and why.

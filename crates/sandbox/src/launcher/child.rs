@@ -22,8 +22,10 @@ use super::root::{Parts, at};
 use super::seccomp::Instruction;
 use super::{state, sys};
 
-/// CAP_KILL, CAP_SETGID, CAP_SETUID: the guest, process 1, runs commands as another user and kills them.
-const GUEST_CAPABILITIES: u32 = 1 << 5 | 1 << 6 | 1 << 7;
+/// CAP_KILL, CAP_SETGID, CAP_SETUID: the guest, process 1, runs commands as another user and kills them. CAP_CHOWN,
+/// CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID: what the sandbox's root is for where somebody asks for a command as
+/// root. They reach files of the sandbox's own ids alone; commands as its user have none of them.
+const GUEST_CAPABILITIES: u32 = 1 << 5 | 1 << 6 | 1 << 7 | 1 << 0 | 1 << 1 | 1 << 3 | 1 << 4;
 
 /// What the launcher prepared for the child.
 pub(super) struct Start<'a> {
