@@ -104,7 +104,7 @@ fn watch(sandboxes: &mut Sandboxes, control: &mut UnixStream, children: &SignalF
             .collect();
         for id in begun {
             match sandboxes.begun(id) {
-                Some(Ok(())) => send(&mut *control, &Notice::Created(id))?,
+                Some(Ok(groups)) => send(&mut *control, &Notice::Created(id, groups))?,
                 Some(Err(fault)) => send(&mut *control, &Notice::NotCreated(id, fault))?,
                 None => {}
             }

@@ -3,6 +3,7 @@
 //! The launcher (see [`crate::launcher`]) makes and ends the sandboxes; this side orders them and speaks with
 //! their guests.
 
+mod figures;
 mod link;
 mod probe;
 mod template;
@@ -25,6 +26,7 @@ use crate::provider::{
     Background, Exec, ExecEnd, FileRead, FileWritten, Glob, GlobFound, Grep, GrepFound, Metrics, Sandbox,
     SandboxProvider, SandboxSpec, ShellCommand, ShellEnd, Told,
 };
+use figures::Figures;
 use link::{End, Link};
 pub use probe::{Probe, probe};
 use template::HostTemplate;
@@ -191,9 +193,11 @@ impl SandboxProvider for NativeProvider {
         Box::pin(async move {
             let id = spec.id;
             let link = self.link()?;
-            let end = link.create(self.order(spec)).await?;
+            let limits = spec.limits.clone();
+            let (end, groups) = link.create(self.order(spec)).await?;
             let socket = self.config.runtime_dir.join(id.to_string()).join(SOCKET);
-            let sandbox = NativeSandbox { id, client: Client::new(&socket), link, end };
+            let figures = Figures::new(groups, limits);
+            let sandbox = NativeSandbox { id, client: Client::new(&socket), link, end, figures };
             let hello = tokio::time::timeout(HELLO_WAIT, sandbox.client.hello()).await;
             let silent = || Err(SandboxError::Gone { cause: "its guest does not answer".to_owned() });
             hello.unwrap_or_else(|_| silent()).map_err(|error| sandbox.explain_now(error))?;
@@ -212,6 +216,7 @@ struct NativeSandbox {
     client: Client,
     link: Arc<Link>,
     end: End,
+    figures: Figures,
 }
 
 impl NativeSandbox {
@@ -264,7 +269,10 @@ impl Sandbox for NativeSandbox {
     crate::forward::forward_to_guest!();
 
     fn metrics(&self) -> Answer<'_, Metrics> {
-        Box::pin(async move { self.explain(self.client.metrics().await).await })
+        Box::pin(async move {
+            let metrics = self.explain(self.client.metrics().await).await?;
+            Ok(self.figures.complete(metrics))
+        })
     }
 
     fn exec<'a>(&'a self, command: Exec, output: OutputSink<'a>) -> Answer<'a, ExecEnd> {

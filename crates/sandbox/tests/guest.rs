@@ -108,6 +108,47 @@ async fn an_upload_belongs_to_whom_it_is_for() -> Outcome {
 }
 
 #[tokio::test]
+async fn figures_have_the_limits_of_the_sandbox_and_count_memory_once() -> Outcome {
+    if !is_root() {
+        return Ok(());
+    }
+    let world = World::new()?;
+    let change = |spec: &mut sandbox::SandboxSpec| {
+        spec.limits.memory_bytes = 512 << 20;
+        spec.limits.cpu_millis = 1_000;
+    };
+    let subject = world.sandbox(change).await?;
+    // 64 MiB that eight processes share.
+    let share = "import os, time
+held = b'x' * (64 << 20)
+for number in range(7):
+    if os.fork() == 0:
+        break
+time.sleep(1032)";
+    let order = StartProcess {
+        argv: ["python3", "-c", share].map(str::to_owned).to_vec(),
+        ..StartProcess::default()
+    };
+    subject.sandbox.start(order).await?;
+    let all_run = async {
+        loop {
+            let figures = subject.sandbox.metrics().await?;
+            if figures.processes >= 9 {
+                return Ok::<_, SandboxError>(figures);
+            }
+        }
+    };
+    let figures = tokio::time::timeout(std::time::Duration::from_secs(60), all_run).await??;
+    assert_eq!((figures.cpu_count, figures.memory_total_bytes), (1, 512 << 20));
+    assert!((64 << 20..256 << 20).contains(&figures.memory_used_bytes), "{figures:?}");
+    subject.sh("head -c 50000000 /dev/zero >file; cat file >/dev/null").await?;
+    let later = subject.sandbox.metrics().await?;
+    assert!(later.memory_cache_bytes >= 40_000_000, "{later:?}");
+    assert!(later.cpu_time_us > figures.cpu_time_us && later.cpu_used_percent > 0.0, "{later:?}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_sandbox_at_its_limit_of_processes_says_so_and_recovers() -> Outcome {
     if !is_root() {
         return Ok(());

@@ -141,7 +141,7 @@ async fn the_environment_and_the_descriptors_are_clean() -> Outcome {
         "USER",
         "LOGNAME",
         "SHELL",
-        "LANG",
+        "LC_CTYPE",
         "TERM",
         "TMPDIR",
         "PAGER",

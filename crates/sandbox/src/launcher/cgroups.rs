@@ -172,7 +172,8 @@ impl Group {
         self.folders().filter_map(|folder| Some(folder.file_name()?.to_str()?.to_owned()))
     }
 
-    fn folders(&self) -> impl Iterator<Item = &PathBuf> {
+    /// Where it lies.
+    pub(crate) fn folders(&self) -> impl Iterator<Item = &PathBuf> {
         self.parts.iter().map(|part| &part.folder)
     }
 

@@ -41,8 +41,8 @@ pub(crate) enum Command {
 /// From the launcher.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Notice {
-    /// The guest's program runs and its socket listens.
-    Created(SandboxId),
+    /// The guest's program runs and its socket listens; these are its control groups.
+    Created(SandboxId, Vec<PathBuf>),
     /// There is no such sandbox, and nothing of it is left.
     NotCreated(SandboxId, Fault),
     /// What became of [`Command::Hold`]; a text says why it could not be done.

@@ -121,16 +121,17 @@ impl Sandboxes {
     }
 
     /// Takes note that a guest has begun; a fault says why it has not, and nothing of the sandbox is left.
-    pub(super) fn begun(&mut self, id: SandboxId) -> Option<Result<(), Fault>> {
+    pub(super) fn begun(&mut self, id: SandboxId) -> Option<Result<Vec<PathBuf>, Fault>> {
         let alive = self.alive.get_mut(&id)?;
-        let result = alive.starting.take()?.wait();
-        if result.is_ok() {
-            alive.group.rename(&id.to_string());
-            self.park.works();
-        } else if let Some(alive) = self.alive.remove(&id) {
-            self.free(alive);
+        if let Err(fault) = alive.starting.take()?.wait() {
+            if let Some(alive) = self.alive.remove(&id) {
+                self.free(alive);
+            }
+            return Some(Err(fault));
         }
-        Some(result)
+        alive.group.rename(&id.to_string());
+        self.park.works();
+        Some(Ok(alive.group.folders().cloned().collect()))
     }
 
     /// Makes a child that waits, where it is time for that and nobody waits for us.

@@ -29,7 +29,7 @@ pub(super) struct Link {
 #[derive(Debug, Default)]
 struct Shared {
     dead: bool,
-    creating: HashMap<SandboxId, oneshot::Sender<Result<(), Fault>>>,
+    creating: HashMap<SandboxId, oneshot::Sender<Result<Vec<PathBuf>, Fault>>>,
     alive: HashMap<SandboxId, watch::Sender<Option<String>>>,
     holding: HashMap<SandboxId, Vec<oneshot::Sender<Result<(), String>>>>,
     reaping: Vec<oneshot::Sender<Vec<SandboxId>>>,
@@ -76,8 +76,8 @@ impl Link {
         !self.lock().dead
     }
 
-    /// Makes a sandbox.
-    pub(super) async fn create(&self, order: Order) -> Result<End, SandboxError> {
+    /// Makes a sandbox; gives its control groups, where there are any.
+    pub(super) async fn create(&self, order: Order) -> Result<(End, Vec<PathBuf>), SandboxError> {
         let id = order.id;
         let (created, answer) = oneshot::channel();
         let (ended, end) = watch::channel(None);
@@ -91,9 +91,9 @@ impl Link {
         let guard = StopUnlessKept { link: self, id, kept: false };
         let answer = tokio::time::timeout(PATIENCE, answer).await;
         match answer {
-            Ok(Ok(Ok(()))) => {
+            Ok(Ok(Ok(groups))) => {
                 guard.keep();
-                Ok(End(end))
+                Ok((End(end), groups))
             }
             Ok(Ok(Err(fault))) => Err(error_of(fault)),
             Ok(Err(_)) => Err(SandboxError::Gone { cause: "the sandbox launcher died".to_owned() }),
@@ -192,7 +192,7 @@ fn listen(control: UnixStream, mut child: Child, shared: &Mutex<Shared>) {
     while let Ok(Some(notice)) = receive(&control) {
         let mut shared = lock();
         match notice {
-            Notice::Created(id) => answer(shared.creating.remove(&id), Ok(())),
+            Notice::Created(id, groups) => answer(shared.creating.remove(&id), Ok(groups)),
             Notice::NotCreated(id, fault) => {
                 shared.alive.remove(&id);
                 answer(shared.creating.remove(&id), Err(fault));
