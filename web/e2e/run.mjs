@@ -3,6 +3,7 @@
  * and the reflow check on each page, in both themes and at both widths. Needs JOURNEYMAN_BIN.
  */
 import { mkdirSync } from 'node:fs';
+import { approvals } from './approval.mjs';
 import { launch } from './browser.mjs';
 import { Journeyman } from './journeyman.mjs';
 import { ownRepository } from './own.mjs';
@@ -32,6 +33,7 @@ try {
   const world = { report, journeyman, told, context, page, base: new URL(told.url).origin };
   await playDemo(world);
   await ownRepository(world);
+  await approvals(world);
   await pagesHold(world);
   await report.check('no page threw an error or broke the policy', () => {
     if (errors.length > 0) throw new Error(errors.join('\n'));

@@ -32,6 +32,10 @@ pub enum Error {
     #[error("there is no token {0}")]
     TokenNotFound(domain::TokenId),
 
+    /// No such rule in this project.
+    #[error("there is no rule {0}")]
+    RuleNotFound(String),
+
     /// A value that cannot be kept as given.
     #[error("{0}")]
     Invalid(String),

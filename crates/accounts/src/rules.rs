@@ -2,8 +2,9 @@
 
 use ::store::Tx;
 use domain::{OrgId, ProjectId};
+use sha2::{Digest, Sha256};
 
-use crate::access::{Allowed, WriteProjects};
+use crate::access::{Allowed, ReadProjects, WriteProjects};
 use crate::accounts::Accounts;
 use crate::error::{Error, Result};
 use crate::store::projects;
@@ -11,9 +12,10 @@ use crate::store::projects;
 /// One rule. It speaks of a tool and of what the tool is used on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
-    /// The tool: `bash`.
+    /// The tool: `bash`; patterns as in `target`.
     pub tool: String,
-    /// What it is used on (a command, a path); `*` in it stands for any text.
+    /// What it is used on (a command line, a path); `*` stands for any text, `?` for one letter, and the whole
+    /// has to fit. `agent::policy` decides by it.
     pub target: String,
     /// What happens then.
     pub effect: RuleEffect,
@@ -57,23 +59,26 @@ impl std::str::FromStr for RuleEffect {
 }
 
 impl Rule {
-    /// Whether the rule speaks of this call. The whole target must fit.
+    /// Names the rule in addresses: the same for the same tool and target.
     #[must_use]
-    pub fn fits(&self, tool: &str, target: &str) -> bool {
-        self.tool == tool && fits(&self.target, target)
+    pub fn id(&self) -> String {
+        let digest = Sha256::digest(format!("{}\0{}", self.tool, self.target));
+        digest.iter().take(16).fold("rul".to_owned(), |mut id, byte| {
+            id.push_str(&format!("{byte:02x}"));
+            id
+        })
     }
 }
 
-/// What the rules say of a call: the strictest of those that fit, `None` where none does.
-#[must_use]
-pub fn effect_of(rules: &[Rule], tool: &str, target: &str) -> Option<RuleEffect> {
-    let strictness = |effect: &RuleEffect| match effect {
-        RuleEffect::Allow => 0,
-        RuleEffect::Ask => 1,
-        RuleEffect::Refuse => 2,
-    };
-    let fitting = rules.iter().filter(|rule| rule.fits(tool, target)).map(|rule| rule.effect);
-    fitting.max_by_key(strictness)
+/// The longest pattern, in bytes.
+const PATTERN_MAX_BYTES: usize = 2_000;
+
+/// Refuses a pattern that could not be meant.
+fn check_pattern(what: &str, pattern: &str) -> Result<()> {
+    if pattern.trim().is_empty() || pattern.len() > PATTERN_MAX_BYTES {
+        return Err(Error::Invalid(format!("the {what} of a rule has 1 to {PATTERN_MAX_BYTES} bytes")));
+    }
+    Ok(())
 }
 
 /// Adds a rule, or changes the one for the same tool and target, in the caller's transaction.
@@ -95,84 +100,62 @@ impl Accounts {
         Ok(projects::rules(&self.store, org, project).await?)
     }
 
-    /// Removes a rule; returns whether it was there.
+    /// A project's rules, for people.
     ///
     /// # Errors
     ///
     /// Only what the store gives.
+    pub async fn list_rules(&self, allowed: &Allowed<ReadProjects>, project: ProjectId) -> Result<Vec<Rule>> {
+        self.rules(allowed.org(), project).await
+    }
+
+    /// Makes a rule, or changes what the one for the same tool and target does. Runs that begin or are taken up
+    /// after that keep to it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] where a pattern is empty or too long.
+    pub async fn set_rule(
+        &self,
+        allowed: &Allowed<WriteProjects>,
+        project: ProjectId,
+        (tool, target): (&str, &str),
+        effect: RuleEffect,
+    ) -> Result<Rule> {
+        check_pattern("tool", tool)?;
+        check_pattern("target", target)?;
+        let rule = Rule {
+            tool: tool.trim().to_owned(),
+            target: target.to_owned(),
+            effect,
+            by: allowed.by().to_owned(),
+            created_at_ms: self.ambient.now_ms(),
+        };
+        let (org, kept) = (allowed.org(), rule.clone());
+        self.store.write(move |tx| Box::pin(async move { put_rule(tx, org, project, &kept).await })).await?;
+        Ok(rule)
+    }
+
+    /// Removes a rule by its id.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RuleNotFound`].
     pub async fn delete_rule(
         &self,
         allowed: &Allowed<WriteProjects>,
         project: ProjectId,
-        tool: &str,
-        target: &str,
-    ) -> Result<bool> {
-        let (org, tool, target) = (allowed.org(), tool.to_owned(), target.to_owned());
-        self.store
-            .write(move |tx| {
-                Box::pin(async move { Ok(projects::delete_rule(tx, org, project, (&tool, &target)).await?) })
+        id: &str,
+    ) -> Result<()> {
+        let (org, rules) = (allowed.org(), self.rules(allowed.org(), project).await?);
+        let missing = || Error::RuleNotFound(id.to_owned());
+        let rule = rules.into_iter().find(|rule| rule.id() == id).ok_or_else(missing)?;
+        let key = (rule.tool, rule.target);
+        let deleted = self.store.write(move |tx| {
+            Box::pin(async move {
+                Ok::<_, Error>(projects::delete_rule(tx, org, project, (&key.0, &key.1)).await?)
             })
-            .await
-    }
-}
-
-/// `*` stands for any text, everything else for itself. Linear but for backing up to the last `*`.
-fn fits(pattern: &str, text: &str) -> bool {
-    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
-    let (mut at_pattern, mut at_text) = (0, 0);
-    let mut last_star: Option<(usize, usize)> = None;
-    while at_text < text.len() {
-        if pattern.get(at_pattern) == Some(&b'*') {
-            last_star = Some((at_pattern, at_text));
-            at_pattern += 1;
-        } else if pattern.get(at_pattern) == Some(&text[at_text]) {
-            at_pattern += 1;
-            at_text += 1;
-        } else if let Some((star, eaten)) = last_star {
-            last_star = Some((star, eaten + 1));
-            at_pattern = star + 1;
-            at_text = eaten + 1;
-        } else {
-            return false;
-        }
-    }
-    pattern[at_pattern..].iter().all(|byte| *byte == b'*')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rule(target: &str, effect: RuleEffect) -> Rule {
-        Rule { tool: "bash".into(), target: target.into(), effect, by: "mira".into(), created_at_ms: 0 }
-    }
-
-    #[test]
-    fn a_target_fits_as_a_whole_and_a_star_stands_for_any_text() {
-        let cases = [
-            ("git push", "git push", true),
-            ("git push", "git push --force", false),
-            ("git push", "sudo git push", false),
-            ("git *", "git push --force", true),
-            ("*", "", true),
-            ("a*b*c", "a-b-b-c", true),
-            ("a*b*c", "a-b-b-d", false),
-            ("**", "x", true),
-        ];
-        for (pattern, text, wanted) in cases {
-            assert_eq!(fits(pattern, text), wanted, "{pattern} on {text}");
-        }
-    }
-
-    #[test]
-    fn the_strictest_fitting_rule_counts() {
-        use RuleEffect::{Allow, Ask, Refuse};
-        let rules = [rule("git *", Allow), rule("git push*", Ask), rule("* --force", Refuse)];
-        let effect = |target| effect_of(&rules, "bash", target);
-        assert_eq!(effect("git log"), Some(Allow));
-        assert_eq!(effect("git push"), Some(Ask));
-        assert_eq!(effect("git push --force"), Some(Refuse));
-        assert_eq!(effect("ls"), None);
-        assert_eq!(effect_of(&rules, "write_file", "git log"), None);
+        });
+        if deleted.await? { Ok(()) } else { Err(missing()) }
     }
 }

@@ -12,6 +12,7 @@ mod previews;
 mod projects;
 mod questions;
 mod results;
+mod rules;
 mod run_commands;
 mod run_events;
 mod runs;
@@ -41,6 +42,8 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(tokens::revoke_token))
         .routes(routes!(projects::list_projects, projects::add_project))
         .routes(routes!(projects::show_project))
+        .routes(routes!(rules::list_rules, rules::add_rule))
+        .routes(routes!(rules::delete_rule))
         .routes(routes!(models::list_models))
         .routes(routes!(model_settings::set_default_model))
         .routes(routes!(model_settings::set_provider_key, model_settings::delete_provider_key))

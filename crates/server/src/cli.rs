@@ -13,8 +13,8 @@ use run::{
     RunCommand, SteerArgs, StopArgs, WatchArgs,
 };
 use setup::{
-    ApiArgs, CompletionArgs, ConnectArgs, DemoArgs, ExplainArgs, ModelCommand, ProjectCommand, TokenCommand,
-    UpArgs,
+    ApiArgs, CompletionArgs, ConnectArgs, DemoArgs, ExplainArgs, ModelCommand, ProjectCommand, RuleCommand,
+    TokenCommand, UpArgs,
 };
 
 /// A coding agent that works in a sandbox of its own, is watched live, and hands back a branch.
@@ -114,6 +114,9 @@ pub(crate) enum Command {
     /// List and add projects
     #[command(subcommand)]
     Project(ProjectCommand),
+    /// Say what tools may do in a project's runs: allow, ask first, or deny
+    #[command(subcommand)]
+    Rule(RuleCommand),
     /// Add a model provider (the key comes from standard input or a prompt) and test it
     Connect(ConnectArgs),
     /// List models

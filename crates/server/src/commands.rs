@@ -4,6 +4,7 @@ mod health;
 mod models;
 mod reference;
 mod result;
+mod rules;
 mod runs;
 mod setup;
 mod start;
@@ -56,6 +57,7 @@ async fn dispatch(context: &Context, command: Option<Command>) -> Result<Exit> {
         Some(Command::Artifact(command)) => Box::pin(result::artifact(context, command)).await,
         Some(Command::Token(command)) => Box::pin(setup::token(context, command)).await,
         Some(Command::Project(command)) => Box::pin(setup::project(context, command)).await,
+        Some(Command::Rule(command)) => Box::pin(rules::rule(context, command)).await,
         Some(Command::Connect(args)) => Box::pin(models::connect(context, args)).await,
         Some(Command::Model(command)) => Box::pin(models::model(context, command)).await,
         Some(Command::Doctor) => {

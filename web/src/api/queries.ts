@@ -3,7 +3,7 @@ import { QueryClient, queryOptions } from '@tanstack/react-query';
 import type { Envelope } from '../log/events';
 import { Problem, request } from './client';
 import { socket } from './socket';
-import type { Artifacts, Diff, Me, Models, Page, Probe, Project, Run, Status, Token } from './types';
+import type { Artifacts, Diff, Me, Models, Page, Probe, Project, Rule, Run, Status, Token } from './types';
 
 export const queryClient = new QueryClient({
   defaultOptions: {
@@ -32,6 +32,9 @@ export const doctorQuery = queryOptions({
   queryFn: read<{ probes: Probe[] }>('/v1/doctor'),
 });
 export const tokensQuery = queryOptions({ queryKey: ['tokens'], queryFn: read<Page<Token>>('/v1/tokens') });
+
+export const rulesQuery = (project: string) =>
+  queryOptions({ queryKey: ['rules', project], queryFn: read<Page<Rule>>(`/v1/projects/${project}/rules`) });
 
 export const runQuery = (run: string) =>
   queryOptions({ queryKey: ['run', run], queryFn: read<Run>(`/v1/runs/${encodeURIComponent(run)}`) });

@@ -249,6 +249,44 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/projects/{project}/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A project's rules. The strictest that fits a call counts: deny, then ask, then allow; without one it runs. */
+        get: operations["list_rules"];
+        put?: never;
+        /**
+         * Makes a rule, or changes what the one for the same tool and target does. Runs that begin or are taken up after
+         *     that keep to it.
+         */
+        post: operations["add_rule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project}/rules/{rule}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Removes a rule. */
+        delete: operations["delete_rule"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/questions/{question}/answer": {
         parameters: {
             query?: never;
@@ -933,6 +971,11 @@ export interface components {
             /** @description What was looked at. */
             probes: components["schemas"]["ProbeView"][];
         };
+        /**
+         * @description What happens to a call that a rule speaks of.
+         * @enum {string}
+         */
+        Effect: "allow" | "ask" | "deny";
         /** @description What a sandbox may reach beyond itself. */
         Egress: {
             /**
@@ -1346,6 +1389,15 @@ export interface components {
             /** @description The folder on the server's machine, absolute. */
             path: string;
         };
+        /** @description A rule that shall be made. */
+        NewRule: {
+            /** @description What happens. */
+            effect: components["schemas"]["Effect"];
+            /** @description What it is used on: a command line, a path; patterns as in `tool`. Everything where absent. */
+            target?: string;
+            /** @description The tool: `bash`, `write_file` …; `*` stands for any text, `?` for one letter. */
+            tool: string;
+        };
         /** @description A wish for a run. Names `repository` or `project`. */
         NewRun: {
             /**
@@ -1644,6 +1696,31 @@ export interface components {
              * @description Prepared repositories that no run needs are removed after this many days without use.
              */
             prepared_days: number;
+        };
+        /** @description A project's rules. */
+        RulePage: {
+            /** @description The rules, by tool and target. */
+            items: components["schemas"]["RuleView"][];
+            /** @description Always null. */
+            next: string | null;
+        };
+        /** @description A rule. */
+        RuleView: {
+            /** @description Who made it. */
+            by: string;
+            /**
+             * Format: int64
+             * @description When, in milliseconds since the Unix epoch.
+             */
+            created_at_ms: number;
+            /** @description What happens. */
+            effect: components["schemas"]["Effect"];
+            /** @description Its id. */
+            id: string;
+            /** @description What it is used on; the call's hash for a `grant`. */
+            target: string;
+            /** @description The tool; `grant` for a call that somebody allowed for the whole project. */
+            tool: string;
         };
         /** @description Runs that have not ended, by their words. */
         RunCounts: {
@@ -2610,6 +2687,106 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ProjectView"];
                 };
+            };
+            /** @description What went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's id or slug. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RulePage"];
+                };
+            };
+            /** @description What went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's id or slug. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRule"];
+            };
+        };
+        responses: {
+            /** @description It is made. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleView"];
+                };
+            };
+            /** @description What went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's id or slug. */
+                project: string;
+                /** @description The rule's id. */
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What went wrong. */
             default: {

@@ -21,6 +21,7 @@ export type LocalServer = Schemas['LocalServer'];
 export type ProviderKey = Schemas['ProviderKey'];
 export type ModelTest = Schemas['ModelTest'];
 export type Token = Schemas['Token'];
+export type Rule = Schemas['RuleView'];
 export type QuestionView = Schemas['QuestionView'];
 export type Answer = Schemas['Answer'];
 export type Limits = Schemas['RunLimits'];

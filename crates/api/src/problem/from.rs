@@ -21,6 +21,7 @@ impl From<accounts::Error> for Problem {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_scope", detail)
             }
             E::ProjectNotFound(_) => not_found("project_not_found", detail, "journeyman project list"),
+            E::RuleNotFound(_) => not_found("rule_not_found", detail, "journeyman rule list"),
             E::TokenNotFound(_) => not_found("token_not_found", detail, "journeyman token list"),
             E::Invalid(_) => Self::invalid(detail),
             E::Store(error) => error.into(),

@@ -22,6 +22,9 @@ const NEEDS: &[(&str, &str, &str)] = &[
     ("get", "/v1/projects", "projects:read"),
     ("post", "/v1/projects", "projects:write"),
     ("get", "/v1/projects/{project}", "projects:read"),
+    ("get", "/v1/projects/{project}/rules", "projects:read"),
+    ("post", "/v1/projects/{project}/rules", "projects:write"),
+    ("delete", "/v1/projects/{project}/rules/{rule}", "projects:write"),
     ("get", "/v1/models", "runs:read"),
     ("post", "/v1/models/test", "models:write"),
     ("put", "/v1/models/default", "models:write"),
@@ -116,6 +119,7 @@ fn body_of(path: &str, rig: &Rig) -> Option<Value> {
         "/v1/questions/{question}/answer" => Some(json!({ "answer": "text", "text": "red" })),
         "/v1/tokens" => Some(json!({ "name": "x" })),
         "/v1/projects" => Some(json!({ "path": rig.repository.path() })),
+        "/v1/projects/{project}/rules" => Some(json!({ "tool": "bash", "effect": "ask" })),
         "/v1/models/test" | "/v1/models/default" => Some(json!({ "name": "scripted/shop" })),
         "/v1/models/keys/{provider}" => Some(json!({ "key": "k" })),
         "/v1/runs" => Some(json!({ "goal": "x" })),
@@ -150,6 +154,7 @@ async fn things(rig: &Rig, token: &str) -> BTreeMap<&'static str, String> {
         ("sandbox", text(&sandbox["id"])),
         ("preview", format!("prv{:032x}", 1)),
         ("provider", "anthropic".to_owned()),
+        ("rule", "rul00000000000000000000000000000000".to_owned()),
         ("run", id),
     ])
 }

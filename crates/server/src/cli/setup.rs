@@ -111,6 +111,73 @@ pub(crate) struct ProjectAddArgs {
     pub(crate) name: Option<String>,
 }
 
+/// `journeyman rule`
+#[derive(Debug, Subcommand)]
+pub(crate) enum RuleCommand {
+    /// List a project's rules; the strictest that fits a call counts
+    List(RuleListArgs),
+    /// Make a rule, or change what the one for the same tool and target does
+    Add(RuleAddArgs),
+    /// Remove a rule
+    Remove(RuleRemoveArgs),
+}
+
+/// Whose rules.
+#[derive(Debug, Args)]
+pub(crate) struct RuleListArgs {
+    /// The project's slug or id; that of the repository you stand in where left out
+    #[arg(long, value_name = "PROJECT")]
+    pub(crate) project: Option<String>,
+}
+
+/// `journeyman rule add`
+#[derive(Debug, Args)]
+pub(crate) struct RuleAddArgs {
+    /// What happens to such a call
+    #[arg(value_name = "EFFECT")]
+    pub(crate) effect: EffectArg,
+    /// The tool: bash, write_file …; `*` stands for any text, `?` for one letter
+    #[arg(value_name = "TOOL")]
+    pub(crate) tool: String,
+    /// What it is used on, as a whole: a command line (`git push*`), a path (`secrets/*`)
+    #[arg(value_name = "TARGET", default_value = "*")]
+    pub(crate) target: String,
+    #[command(flatten)]
+    pub(crate) of: RuleListArgs,
+}
+
+/// `journeyman rule remove`
+#[derive(Debug, Args)]
+pub(crate) struct RuleRemoveArgs {
+    /// The rule's id
+    #[arg(value_name = "RULE")]
+    pub(crate) rule: String,
+    #[command(flatten)]
+    pub(crate) of: RuleListArgs,
+}
+
+/// What a rule does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EffectArg {
+    /// It runs.
+    Allow,
+    /// A person is asked first.
+    Ask,
+    /// It does not run.
+    Deny,
+}
+
+impl EffectArg {
+    /// The name in JSON.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Ask => "ask",
+            Self::Deny => "deny",
+        }
+    }
+}
+
 /// `journeyman connect`
 #[derive(Debug, Args)]
 pub(crate) struct ConnectArgs {

@@ -77,7 +77,7 @@ pub(super) async fn project(context: &Context, command: ProjectCommand) -> Resul
 }
 
 /// A list as columns.
-async fn show(session: &Session, address: &str, names: &[&str], none: &str) -> Result<()> {
+pub(super) async fn show(session: &Session, address: &str, names: &[&str], none: &str) -> Result<()> {
     let list: Value = session.client.get(address).await?;
     session.output().either(&list, || {
         let items = list["items"].as_array().map(Vec::as_slice).unwrap_or_default();

@@ -142,3 +142,70 @@ fn a_client_that_stops_reading_holds_nobody_up() {
         "it gets the rest when it reads again"
     );
 }
+
+/// Wants to print something, whatever is said, and then writes.
+const PRINTS: &str = r#"
+title = "prints"
+[[turn]]
+say = "I ask the printer."
+calls = [{ tool = "bash", arguments = { command = "echo printed >> paper.txt" } }]
+[[turn]]
+calls = [{ tool = "bash", arguments = { command = "echo done >> f.txt" } }]
+[[turn]]
+say = "Done."
+"#;
+
+#[test]
+fn a_rule_makes_a_run_ask_before_a_call_which_a_person_allows_or_refuses() {
+    let (program, repository) = (Program::new(JOURNEYMAN), Repository::with(&[("a.txt", "one\n")]));
+    let model = program.script("prints", PRINTS);
+    let (_server, _) = program.up();
+    let path = repository.path();
+    let path = path.to_string_lossy();
+    let project = program.run(&["project", "add", &path, "--json"]).with_code(0).last_json();
+    let slug = project["slug"].as_str().expect("a slug");
+    let made = program.run(&["rule", "add", "ask", "bash", "echo printed*", "--project", slug, "--json"]);
+    let rule = made.with_code(0).last_json()["id"].as_str().expect("an id").to_owned();
+    let listed = program.run(&["rule", "list", "--project", slug]).with_code(0);
+    assert!(listed.stdout.contains("ask") && listed.stdout.contains("echo printed*"), "{}", listed.stdout);
+
+    let ask = || {
+        let asked =
+            program.run(&["do", "w", "--repo", &path, "--model", &model, "--json"]).with_code(5).last_json();
+        assert_eq!(asked["question"]["kind"], "approval", "{asked}");
+        asked["run"].to_string()
+    };
+    let files = |ended: &serde_json::Value| {
+        let branch = ended["branch"].as_str().expect("a branch").to_owned();
+        repository.git(&["ls-tree", "--name-only", &branch])
+    };
+    let allowed = program.run(&["approve", &ask(), "--wait", "--json"]).with_code(0).last_json();
+    assert_eq!(files(&allowed), "a.txt\nf.txt\npaper.txt");
+    let refused = program.run(&["refuse", &ask(), "no paper", "--wait", "--json"]).with_code(0).last_json();
+    assert_eq!(files(&refused), "a.txt\nf.txt");
+
+    let removed = program.run(&["rule", "remove", &rule, "--project", slug]).with_code(0);
+    assert!(removed.stdout.contains("removed"), "{}", removed.stdout);
+    let free =
+        program.run(&["do", "w", "--repo", &path, "--model", &model, "--json"]).with_code(0).last_json();
+    assert_eq!(files(&free), "a.txt\nf.txt\npaper.txt");
+    let gone = program.run(&["rule", "remove", &rule, "--project", slug, "--json"]);
+    assert_eq!(gone.with_code(8).error()["code"], "rule_not_found");
+}
+
+#[test]
+fn a_rule_that_denies_is_told_to_the_agent_and_the_run_goes_on() {
+    let (program, repository) = (Program::new(JOURNEYMAN), Repository::with(&[("a.txt", "one\n")]));
+    let model = program.script("prints", PRINTS);
+    let path = repository.path();
+    let path = path.to_string_lossy();
+    program.run(&["project", "add", &path, "--name", "Paper"]).with_code(0);
+    program.run(&["rule", "add", "deny", "bash", "*paper*", "--project", "paper"]).with_code(0);
+    let ended =
+        program.run(&["do", "w", "--repo", &path, "--model", &model, "--json"]).with_code(0).last_json();
+    assert_eq!(ended["refused"].as_array().map(Vec::len), Some(1), "{ended}");
+    assert_eq!(
+        repository.git(&["ls-tree", "--name-only", ended["branch"].as_str().unwrap_or("")]),
+        "a.txt\nf.txt"
+    );
+}

@@ -3,6 +3,7 @@ import { type ReactNode, useEffect } from 'react';
 import { Appearance } from './Appearance';
 import { Machine } from './Machine';
 import { ModelSettings } from './ModelSettings';
+import { Rules } from './Rules';
 import { Tokens } from './Tokens';
 
 export function Settings() {
@@ -15,6 +16,12 @@ export function Settings() {
         <h1 className="font-serif text-2xl max-md:text-xl tracking-[-.015em]">Settings</h1>
         <Section title="Models" about="Who thinks in new runs, and the keys for it.">
           <ModelSettings />
+        </Section>
+        <Section
+          title="Rules"
+          about="What tools may do in a project’s runs. The strictest rule that fits a call counts; without one it runs."
+        >
+          <Rules />
         </Section>
         <Section title="Access tokens" about="For the API and for tools other than this page.">
           <p className="text-sm mb-3">

@@ -40,6 +40,9 @@ super::codes! {
     "project_not_found" NotFound: "There is no such project.",
         "The slug or id is wrong.",
         "journeyman project list";
+    "rule_not_found" NotFound: "There is no such rule.",
+        "It was removed, or belongs to another project.",
+        "journeyman rule list";
     "invalid" Usage: "A value cannot be used as it was given.",
         "The message names the field and what is wrong with it.",
         "see journeyman help COMMAND";
