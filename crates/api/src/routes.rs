@@ -18,6 +18,7 @@ mod run_events;
 mod runs;
 mod sandbox;
 mod sandboxes;
+mod snapshots;
 mod status;
 mod stream;
 mod tokens;
@@ -65,6 +66,12 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(sandboxes::pause_sandbox))
         .routes(routes!(sandboxes::resume_sandbox))
         .routes(routes!(sandboxes::stop_sandbox))
+        .routes(routes!(snapshots::snapshot_sandbox))
+        .routes(routes!(snapshots::fork_sandbox))
+        .routes(routes!(snapshots::archive_sandbox))
+        .routes(routes!(snapshots::restore_sandbox))
+        .routes(routes!(snapshots::list_snapshots))
+        .routes(routes!(snapshots::delete_snapshot))
         .routes(routes!(sandboxes::set_sandbox_timeout))
         .routes(routes!(sandboxes::keep_sandbox_alive))
         .routes(routes!(sandboxes::set_sandbox_egress))

@@ -43,27 +43,16 @@ impl Orchestrator {
     fn new_row(&self, org: OrgId, wanted: CreateSandbox, template: &Template) -> SandboxRow {
         let spec = &template.spec;
         let request_hash = wanted.key.as_ref().map(|_| wanted.hash());
-        let mut env = spec.env.clone();
-        env.extend(wanted.env);
-        let wish = Wish {
-            env,
-            timeout_ms: i64::try_from(wanted.timeout.as_millis()).unwrap_or(i64::MAX),
-            on_timeout: wanted.on_timeout,
-            auto_resume: wanted.auto_resume || spec.auto_resume,
-            egress: wanted.egress.unwrap_or_else(|| match &spec.egress {
-                silent if *silent == EgressPolicy::default() => self.usual_egress(),
-                said => said.clone(),
-            }),
-            resources: wanted.resources.or(spec.resources),
-            root: template.root.clone(),
-            start_command: spec.start_command.clone(),
-            ready_command: spec.ready_command.clone(),
-            ready_within_ms: spec
-                .ready_within_seconds
-                .map_or(READY_WITHIN_MS, |seconds| i64::from(seconds) * 1_000),
-            idle_after_ms: spec.idle_after_seconds.map(|seconds| i64::from(seconds) * 1_000),
-            ..Wish::default()
+        let mut wish = match &template.held {
+            Some(held) => held.wish.clone(),
+            None => self.wish_of(template),
         };
+        wish.env.extend(wanted.env);
+        wish.timeout_ms = i64::try_from(wanted.timeout.as_millis()).unwrap_or(i64::MAX);
+        wish.on_timeout = wanted.on_timeout;
+        wish.auto_resume = wanted.auto_resume || spec.auto_resume;
+        wish.egress = wanted.egress.unwrap_or(wish.egress);
+        wish.resources = wanted.resources.or(wish.resources);
         let now_ms = self.now_ms();
         SandboxRow {
             org,
@@ -170,6 +159,26 @@ impl Orchestrator {
                 }
                 Err(error)
             }
+        }
+    }
+
+    fn wish_of(&self, template: &Template) -> Wish {
+        let spec = &template.spec;
+        Wish {
+            env: spec.env.clone(),
+            egress: match &spec.egress {
+                silent if *silent == EgressPolicy::default() => self.usual_egress(),
+                said => said.clone(),
+            },
+            resources: spec.resources,
+            root: template.root.clone(),
+            start_command: spec.start_command.clone(),
+            ready_command: spec.ready_command.clone(),
+            ready_within_ms: spec
+                .ready_within_seconds
+                .map_or(READY_WITHIN_MS, |seconds| i64::from(seconds) * 1_000),
+            idle_after_ms: spec.idle_after_seconds.map(|seconds| i64::from(seconds) * 1_000),
+            ..Wish::default()
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Ownership is in the database before a sandbox exists on the host, so that a server which died leaves
 //! nothing that the next one does not know of.
 
+mod archive;
 mod create;
 mod deadlines;
 mod delete;
@@ -16,6 +17,7 @@ mod orchestrator;
 mod reading;
 mod recover;
 mod scratch;
+mod snapshot;
 mod start;
 pub mod state;
 mod store;
@@ -24,10 +26,12 @@ pub mod template;
 pub mod view;
 pub mod wish;
 
+pub use archive::UnpackLimits;
 pub use error::{Error, Result};
 pub use live::Wake;
 pub use orchestrator::{Companion, Orchestrator, Parts, Wanted};
 pub use scratch::Scratch;
+pub use snapshot::{ForkSandbox, SnapshotView};
 pub use state::{SandboxChange, SandboxState, StopCause};
 pub use sweep::Swept;
 pub use view::{Page, SandboxFilter, SandboxView};

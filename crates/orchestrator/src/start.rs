@@ -29,9 +29,11 @@ impl Orchestrator {
     }
 
     /// Starts a sandbox whose row says that it is starting. The caller has the turn with it.
-    pub(crate) async fn start(&self, row: SandboxRow, timeout_ms: Option<i64>) -> Result<SandboxRow> {
+    pub(crate) async fn start(&self, mut row: SandboxRow, timeout_ms: Option<i64>) -> Result<SandboxRow> {
         let (org, id) = (row.org, row.id);
         let parts = &self.inner.parts;
+        self.finish_sealing(&mut row).await?;
+        self.bring_layers(&mut row).await?;
         let held = self.inner.live.hold(id);
         let sandbox = parts.provider.create(self.spec(&row)).await?;
         let live = LiveBox::new(org, sandbox.clone(), row.wish.egress.clone(), row.wish.idle_after_ms);
@@ -59,6 +61,8 @@ impl Orchestrator {
 
     fn spec(&self, row: &SandboxRow) -> SandboxSpec {
         SandboxSpec {
+            layers: row.wish.layers.iter().map(|name| self.layer(name)).collect(),
+            rootfs: row.wish.root.as_ref().map(|root| self.inner.parts.data.join("templates").join(root)),
             writable_root: true,
             env: self.environment().chain(row.wish.env.clone()).collect(),
             egress_port: self.egress_port(),

@@ -99,6 +99,8 @@ pub enum SandboxChange {
     },
     /// Its files are in the blobs alone.
     Archived,
+    /// Its files are on this machine's disk again.
+    Restored,
     /// It is taken out of use.
     Suspended {
         /// Why, for people.
@@ -152,7 +154,11 @@ impl SandboxState {
                 Ok(S::Hibernated { cause })
             }
             (state @ S::Hibernated { .. }, C::Hibernated { .. }) => Ok(state),
-            (S::Hibernated { .. } | S::Stopped { .. } | S::Archived, C::Archived) => Ok(S::Archived),
+            (S::Hibernated { .. } | S::Stopped { .. } | S::Archived | S::Failed { .. }, C::Archived) => {
+                Ok(S::Archived)
+            }
+            (S::Archived, C::Restored) => Ok(S::Hibernated { cause: StopCause::Asked }),
+            (state @ S::Hibernated { .. }, C::Restored) => Ok(state),
             (state @ (S::Deleting | S::Deleted), change) => state.after_deletion(change),
             (_, C::Suspended { reason }) => Ok(S::Suspended { reason }),
             (S::Suspended { .. }, C::Lifted) => Ok(S::Stopped { cause: StopCause::Lifted }),
@@ -266,6 +272,7 @@ impl SandboxChange {
             Self::Stopped { .. } => "stopped",
             Self::Hibernated { .. } => "put to rest",
             Self::Archived => "archived",
+            Self::Restored => "restored",
             Self::Suspended { .. } => "suspended",
             Self::Lifted => "lifted from suspension",
             Self::DeleteAsked => "deleted",

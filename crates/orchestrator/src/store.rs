@@ -305,3 +305,11 @@ pub(crate) async fn overdue(
 ) -> Result<Vec<SandboxRow>> {
     Ok(store.fetch_all(OVERDUE, &[node.into(), now_ms.into(), limit.into()], read).await?)
 }
+
+/// Removes the row and the log of a sandbox of which nothing else is left.
+pub(crate) async fn forget(tx: &mut Tx, org: OrgId, id: SandboxId) -> Result<()> {
+    tx.delete_stream(org, &id.stream()).await?;
+    let args = [org.into(), id.into()];
+    tx.execute("delete from sandboxes where org_id = $1 and id = $2 and state = 'deleted'", &args).await?;
+    Ok(())
+}

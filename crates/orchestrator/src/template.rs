@@ -69,6 +69,9 @@ pub struct Template {
     pub created_by: String,
     /// When it was added, in milliseconds since the Unix epoch; 0 for what is built in.
     pub created_at_ms: i64,
+    /// What a snapshot holds, where it is one.
+    #[serde(skip)]
+    pub(crate) held: Option<crate::snapshot::Held>,
 }
 
 impl Template {
@@ -83,16 +86,22 @@ impl Template {
             size_bytes: 0,
             created_by: String::new(),
             created_at_ms: 0,
+            held: None,
         }
     }
 }
 
 impl Orchestrator {
     /// The template that `name` or `name@version` names; the newest version where it names none.
-    pub(crate) async fn template(&self, _org: OrgId, wanted: &str) -> Result<Template> {
-        match wanted {
-            HOST | "host@1" | "" => Ok(Template::host()),
-            other => Err(Error::TemplateNotFound(other.to_owned())),
+    pub(crate) async fn template(&self, org: OrgId, wanted: &str) -> Result<Template> {
+        if matches!(wanted, HOST | "host@1" | "") {
+            return Ok(Template::host());
         }
+        if let Ok(snapshot) = wanted.parse::<domain::SnapshotId>() {
+            let held = crate::snapshot::rows::find(self.store(), org, snapshot).await?.held;
+            let (name, version) = (held.template.clone(), held.template_version);
+            return Ok(Template { name, version, held: Some(held), ..Template::host() });
+        }
+        Err(Error::TemplateNotFound(wanted.to_owned()))
     }
 }

@@ -146,6 +146,9 @@ pub(crate) struct Wish {
     /// The read-only layers below its own files, the newest first; each a folder below the data folder's layers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) layers: Vec<String>,
+    /// The layer that its own files are becoming.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sealing: Option<String>,
     /// The template's file tree below the data folder's templates; `None` where it is the host's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) root: Option<String>,
@@ -160,7 +163,7 @@ pub(crate) struct Wish {
     /// Paused after so long without use.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) idle_after_ms: Option<i64>,
-    /// The archive that holds its files while it is archived.
+    /// The archive that holds its layers while they are not on this machine's disk.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) archive: Option<domain::SnapshotId>,
 }

@@ -552,6 +552,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sandboxes/{sandbox}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Puts a sandbox's files into the blobs, checksummed, and frees the machine's disk. Its processes end. */
+        post: operations["archive_sandbox"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/sandboxes/{sandbox}/egress": {
         parameters: {
             query?: never;
@@ -645,6 +662,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sandboxes/{sandbox}/fork": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Makes sandboxes that go on from a sandbox's files as they are now. Nothing is copied; the processes of all of
+         *     them start anew.
+         */
+        post: operations["fork_sandbox"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/sandboxes/{sandbox}/keep-alive": {
         parameters: {
             query?: never;
@@ -699,6 +736,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sandboxes/{sandbox}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Brings an archived sandbox's files back to the machine's disk, where it rests until it is resumed. */
+        post: operations["restore_sandbox"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/sandboxes/{sandbox}/resume": {
         parameters: {
             query?: never;
@@ -710,6 +764,23 @@ export interface paths {
         put?: never;
         /** Lets a sandbox go on from whatever rest, or keeps one that runs alive: its time-out only becomes longer. */
         post: operations["resume_sandbox"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sandboxes/{sandbox}/snapshots": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Keeps a sandbox's files as they are now. Nothing is copied; the processes of one that runs start anew. */
+        post: operations["snapshot_sandbox"];
         delete?: never;
         options?: never;
         head?: never;
@@ -766,6 +837,40 @@ export interface paths {
         put: operations["set_sandbox_timeout"];
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/snapshots": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Snapshots, the newest first. */
+        get: operations["list_snapshots"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/snapshots/{snapshot}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Removes a snapshot. Sandboxes that were made from it keep what they need. */
+        delete: operations["delete_snapshot"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1370,6 +1475,21 @@ export interface components {
             /** @description The name, for people. */
             name: string;
         };
+        /** @description Forks that are wanted. */
+        NewForks: {
+            /**
+             * Format: int32
+             * @description How many: 1 by default, 20 at most.
+             * @default null
+             */
+            count: number | null;
+            /**
+             * Format: int64
+             * @description How long they live; as long as the source was given by default.
+             * @default null
+             */
+            timeout_seconds: number | null;
+        };
         /** @description A provider's key. */
         NewKey: {
             /** @description The provider's address, where it is not the usual one. */
@@ -1484,6 +1604,14 @@ export interface components {
              * @default null
              */
             timeout_seconds: number | null;
+        };
+        /** @description A snapshot that is wanted. */
+        NewSnapshot: {
+            /**
+             * @description For people.
+             * @default
+             */
+            name: string;
         };
         /** @description Prices in microdollars per million tokens. */
         PriceView: {
@@ -1982,6 +2110,48 @@ export interface components {
             isolation: string;
             /** @description `native` … */
             provider: string;
+        };
+        /** @description The files of a sandbox as they were at one moment. */
+        Snapshot: {
+            /** @description The SHA-256 of an archive. */
+            checksum: string | null;
+            /**
+             * Format: int64
+             * @description When it was made, in milliseconds since the Unix epoch.
+             */
+            created_at_ms: number;
+            /**
+             * Format: int64
+             * @description When it may be removed; null where never.
+             */
+            expires_at_ms: number | null;
+            /** @description Its id; name it as a template to make sandboxes from it. */
+            id: string;
+            /** @description `layers` on the machine's disk, or `archive` in the blobs. */
+            kind: string;
+            /** @description For people. */
+            name: string;
+            /** @description Whose files it holds. */
+            sandbox: string;
+            /**
+             * Format: int64
+             * @description What an archive takes; 0 for layers, which share what they hold.
+             */
+            size_bytes: number;
+            /** @description The template below it. */
+            template: string;
+            /**
+             * Format: int32
+             * @description Which version of that.
+             */
+            template_version: number;
+        };
+        /** @description Some snapshots. */
+        SnapshotPage: {
+            /** @description The snapshots, the newest first. */
+            items: components["schemas"]["Snapshot"][];
+            /** @description Always null. */
+            next: string | null;
         };
         /** @description How the server stands. */
         Status: {
@@ -3449,6 +3619,38 @@ export interface operations {
             };
         };
     };
+    archive_sandbox: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The sandbox's id. */
+                sandbox: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sandbox"];
+                };
+            };
+            /** @description What went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     set_sandbox_egress: {
         parameters: {
             query?: never;
@@ -3706,6 +3908,42 @@ export interface operations {
             };
         };
     };
+    fork_sandbox: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The sandbox's id. */
+                sandbox: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NewForks"] | null;
+            };
+        };
+        responses: {
+            /** @description It is made. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SandboxPage"];
+                };
+            };
+            /** @description What went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     keep_sandbox_alive: {
         parameters: {
             query?: never;
@@ -3811,6 +4049,38 @@ export interface operations {
             };
         };
     };
+    restore_sandbox: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The sandbox's id. */
+                sandbox: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sandbox"];
+                };
+            };
+            /** @description What went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     resume_sandbox: {
         parameters: {
             query?: never;
@@ -3834,6 +4104,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Sandbox"];
+                };
+            };
+            /** @description What went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    snapshot_sandbox: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The sandbox's id. */
+                sandbox: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NewSnapshot"] | null;
+            };
+        };
+        responses: {
+            /** @description It is made. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Snapshot"];
                 };
             };
             /** @description What went wrong. */
@@ -3944,6 +4250,68 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Sandbox"];
                 };
+            };
+            /** @description What went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_snapshots: {
+        parameters: {
+            query?: {
+                /** @description Only those of this sandbox. */
+                sandbox?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SnapshotPage"];
+                };
+            };
+            /** @description What went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_snapshot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The snapshot's id. */
+                snapshot: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is removed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What went wrong. */
             default: {

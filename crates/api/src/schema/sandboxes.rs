@@ -214,6 +214,78 @@ pub(crate) struct FiguresPage {
     pub(crate) items: Vec<Figures>,
 }
 
+/// The files of a sandbox as they were at one moment.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Snapshot {
+    /// Its id; name it as a template to make sandboxes from it.
+    id: String,
+    /// Whose files it holds.
+    sandbox: String,
+    /// For people.
+    name: String,
+    /// `layers` on the machine's disk, or `archive` in the blobs.
+    kind: String,
+    /// The template below it.
+    template: String,
+    /// Which version of that.
+    template_version: u32,
+    /// What an archive takes; 0 for layers, which share what they hold.
+    size_bytes: u64,
+    /// The SHA-256 of an archive.
+    #[schema(required = true)]
+    checksum: Option<String>,
+    /// When it was made, in milliseconds since the Unix epoch.
+    created_at_ms: i64,
+    /// When it may be removed; null where never.
+    #[schema(required = true)]
+    expires_at_ms: Option<i64>,
+}
+
+/// Some snapshots.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SnapshotPage {
+    /// The snapshots, the newest first.
+    pub(crate) items: Vec<Snapshot>,
+    /// Always null.
+    #[schema(required = true)]
+    pub(crate) next: Option<String>,
+}
+
+/// A snapshot that is wanted.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct NewSnapshot {
+    /// For people.
+    pub(crate) name: String,
+}
+
+/// Forks that are wanted.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct NewForks {
+    /// How many: 1 by default, 20 at most.
+    pub(crate) count: Option<u32>,
+    /// How long they live; as long as the source was given by default.
+    pub(crate) timeout_seconds: Option<u64>,
+}
+
+impl From<orchestrator::SnapshotView> for Snapshot {
+    fn from(view: orchestrator::SnapshotView) -> Self {
+        Self {
+            id: view.id.to_string(),
+            sandbox: view.sandbox.to_string(),
+            name: view.name,
+            kind: view.kind,
+            template: view.template,
+            template_version: view.template_version,
+            size_bytes: view.size_bytes,
+            checksum: view.checksum,
+            created_at_ms: view.created_at_ms,
+            expires_at_ms: view.expires_at_ms,
+        }
+    }
+}
+
 impl NewSandbox {
     /// The same as the orchestrator takes it.
     pub(crate) fn with_key(self, key: Option<String>) -> CreateSandbox {

@@ -68,6 +68,12 @@ const NEEDS: &[(&str, &str, &str)] = &[
     ("put", "/v1/sandboxes/{sandbox}/files", "sandboxes:write"),
     ("delete", "/v1/sandboxes/{sandbox}/files", "sandboxes:write"),
     ("get", "/v1/sandboxes/{sandbox}/terminal", "sandboxes:write"),
+    ("post", "/v1/sandboxes/{sandbox}/snapshots", "sandboxes:write"),
+    ("post", "/v1/sandboxes/{sandbox}/fork", "sandboxes:write"),
+    ("post", "/v1/sandboxes/{sandbox}/archive", "sandboxes:write"),
+    ("post", "/v1/sandboxes/{sandbox}/restore", "sandboxes:write"),
+    ("get", "/v1/snapshots", "sandboxes:read"),
+    ("delete", "/v1/snapshots/{snapshot}", "sandboxes:write"),
     ("get", "/v1/events", "runs:read"),
     ("get", "/v1/ws", "runs:read"),
 ];
@@ -146,7 +152,12 @@ async fn things(rig: &Rig, token: &str) -> BTreeMap<&'static str, String> {
     let sandbox = rig.post("/v1/sandboxes", As::Token(token), json!({})).await;
     assert_eq!(sandbox.status, StatusCode::CREATED, "{}", sandbox.text);
     let sandbox = sandbox.json();
+    let path = format!("/v1/sandboxes/{}/snapshots", text(&sandbox["id"]));
+    let snapshot = rig.post(&path, As::Token(token), json!({})).await;
+    assert_eq!(snapshot.status, StatusCode::CREATED, "{}", snapshot.text);
+    let snapshot = snapshot.json();
     BTreeMap::from([
+        ("snapshot", text(&snapshot["id"])),
         ("question", text(&questions["items"][0]["id"])),
         ("artifact", text(&artifacts["items"][0]["id"])),
         ("token", text(&tokens["items"][0]["id"])),
@@ -204,7 +215,7 @@ async fn another_organisation_finds_none_of_our_things_and_changes_none() {
         let ids = things(rig, &owner).await;
         let before = rig.get(&format!("/v1/runs/{}", ids["run"]), As::Token(&owner)).await.json();
         let stranger = rig.token(&rig.stranger().await, &["*"], None).await;
-        let named = ["{run}", "{question}", "{artifact}", "{project}", "{token}", "{sandbox}"];
+        let named = ["{run}", "{question}", "{artifact}", "{project}", "{token}", "{sandbox}", "{snapshot}"];
         let mut called = 0;
         for (method, path, address) in operations(rig, &ids).await {
             let concerns_a_thing = named.iter().any(|name| path.contains(name)) || path == "/v1/events";
@@ -216,8 +227,8 @@ async fn another_organisation_finds_none_of_our_things_and_changes_none() {
             assert_eq!(answer.status, StatusCode::NOT_FOUND, "{method} {path}: {}", answer.text);
             assert!(answer.code().ends_with("_not_found"), "{method} {path}: {}", answer.code());
         }
-        assert_eq!(called, 36);
-        for list in ["/v1/runs", "/v1/projects", "/v1/sandboxes"] {
+        assert_eq!(called, 41);
+        for list in ["/v1/runs", "/v1/projects", "/v1/sandboxes", "/v1/snapshots"] {
             assert_eq!(rig.get(list, As::Token(&stranger)).await.json()["items"], json!([]), "{list}");
         }
         let after = rig.get(&format!("/v1/runs/{}", ids["run"]), As::Token(&owner)).await;

@@ -130,3 +130,110 @@ async fn the_log_of_a_sandbox_is_read_and_followed() {
     })
     .await;
 }
+
+async fn shell(rig: &Rig, token: &str, sandbox: &Value, command: &str) -> String {
+    let ran = rig.post(&at(sandbox, "/exec"), As::Token(token), json!({ "command": command })).await;
+    assert_eq!(ran.status, StatusCode::OK, "{}", ran.text);
+    let ran = lines(&ran.text);
+    assert_eq!(ran.last().map(|line| &line["end"]["exit_code"]), Some(&json!(0)), "{ran:?}");
+    ran.iter().filter_map(|line| line["stdout"].as_str()).collect()
+}
+
+async fn act(rig: &Rig, token: &str, sandbox: &Value, verb: &str) -> Value {
+    let done = rig.post(&at(sandbox, verb), As::Token(token), json!({})).await;
+    assert!(done.status.is_success(), "{verb}: {}", done.text);
+    done.json()
+}
+
+/// Everything of a tree that a restored one must have too.
+const TELL: &str = "cd /workspace && find . -mindepth 1 -printf '%p %y %m %s %l %T@\\n' | sort; cat deep/er/file; getfattr -d file 2>/dev/null; true";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forks_go_on_from_the_same_files_and_change_their_own() {
+    each_rig(async |rig| -> Tested {
+        let token = rig.owner().await;
+        let source = make(rig, &token, json!({ "env": { "COLOUR": "green" } })).await;
+        shell(
+            rig,
+            &token,
+            &source,
+            "mkdir -p deep/er; echo one > deep/er/file; echo x > gone; echo h > ~/home",
+        )
+        .await;
+        let forks = act(rig, &token, &source, "/fork").await;
+        let fork = &forks["items"][0];
+        assert_ne!(fork["id"], source["id"]);
+        assert_eq!(
+            shell(rig, &token, fork, "cat deep/er/file ~/home; echo $COLOUR").await,
+            "one\nh\ngreen\n"
+        );
+        shell(rig, &token, fork, "echo two > deep/er/file; rm gone").await;
+        assert_eq!(shell(rig, &token, &source, "cat deep/er/file gone").await, "one\nx\n");
+        shell(rig, &token, &source, "rm -r deep; mkdir deep").await;
+        let again = act(rig, &token, fork, "/fork").await;
+        let again = &again["items"][0];
+        assert_eq!(shell(rig, &token, again, "cat deep/er/file; ls").await, "two\ndeep\n");
+        assert_eq!(shell(rig, &token, &source, "ls deep").await, "");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_makes_sandboxes_also_when_its_source_is_gone() {
+    each_rig(async |rig| -> Tested {
+        let token = rig.owner().await;
+        let source = make(rig, &token, json!({})).await;
+        shell(rig, &token, &source, "echo one > note").await;
+        let snapshot = act(rig, &token, &source, "/snapshots").await;
+        assert_eq!((&snapshot["kind"], &snapshot["sandbox"]), (&json!("layers"), &source["id"]));
+        shell(rig, &token, &source, "echo later > note").await;
+        rig.send(Method::DELETE, &at(&source, ""), As::Token(&token), None).await;
+        rig.world.orchestrator.sweep().await?;
+        let made = make(rig, &token, json!({ "template": snapshot["id"] })).await;
+        assert_eq!(shell(rig, &token, &made, "cat note").await, "one\n");
+        let path = format!("/v1/snapshots/{}", snapshot["id"].as_str().expect("an id"));
+        let removed = rig.send(Method::DELETE, &path, As::Token(&token), None).await;
+        assert_eq!(removed.status, StatusCode::NO_CONTENT, "{}", removed.text);
+        let refused =
+            rig.post("/v1/sandboxes", As::Token(&token), json!({ "template": snapshot["id"] })).await;
+        assert_eq!(refused.code(), "snapshot_not_found");
+        assert_eq!(shell(rig, &token, &made, "cat note").await, "one\n", "it keeps what it needs");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archived_sandbox_comes_back_with_an_equal_tree() {
+    each_rig(async |rig| -> Tested {
+        let token = rig.owner().await;
+        let made = make(rig, &token, json!({})).await;
+        let fill = "mkdir -p deep/er; echo one > deep/er/file; chmod 751 deep/er/file; ln -s /nowhere link; \
+                    ln deep/er/file same; head -c 3000000 /dev/zero > large; touch -d @1000.5 deep; echo f > file; \
+                    printf odd > \"$(printf 'odd \\001 name')\"; mkfifo pipe; rm pipe; echo gone > gone";
+        shell(rig, &token, &made, fill).await;
+        // A second layer, with a removed file and a replaced folder.
+        act(rig, &token, &made, "/snapshots").await;
+        shell(rig, &token, &made, "rm gone; rm -r deep; mkdir -p deep/er; echo two > deep/er/file").await;
+        let before = shell(rig, &token, &made, TELL).await;
+        let archived = act(rig, &token, &made, "/archive").await;
+        assert_eq!(archived["state"], "archived");
+        assert_eq!(act(rig, &token, &made, "/archive").await, archived, "archiving twice is archiving once");
+        let asleep = rig.post(&at(&made, "/exec"), As::Token(&token), json!({ "command": "true" })).await;
+        assert_eq!(asleep.code(), "sandbox_asleep");
+        let listed = rig.get("/v1/snapshots", As::Token(&token)).await.json();
+        let archive = &listed["items"][0];
+        assert_eq!((&archive["kind"], archive["checksum"].as_str().map(str::len)), (&json!("archive"), Some(64)));
+        let path = format!("/v1/snapshots/{}", archive["id"].as_str().expect("an id"));
+        let needed = rig.send(Method::DELETE, &path, As::Token(&token), None).await;
+        assert_eq!(needed.code(), "invalid_request", "its files are there alone");
+
+        let restored = act(rig, &token, &made, "/restore").await;
+        assert_eq!(restored["state"], "hibernated");
+        act(rig, &token, &made, "/resume").await;
+        assert_eq!(shell(rig, &token, &made, TELL).await, before);
+        Ok(())
+    })
+    .await;
+}

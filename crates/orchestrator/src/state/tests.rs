@@ -31,6 +31,7 @@ fn every_change() -> Vec<SandboxChange> {
         C::Stopped { cause },
         C::Hibernated { cause },
         C::Archived,
+        C::Restored,
         C::Suspended { reason: "miner".to_owned() },
         C::Lifted,
         C::DeleteAsked,
