@@ -736,6 +736,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sandboxes/{sandbox}/previews": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The previews of a sandbox, without their links. */
+        get: operations["list_previews"];
+        put?: never;
+        /** Makes a preview: a link to a port of a sandbox. The link is told this once. Making one wakes nothing. */
+        post: operations["create_preview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sandboxes/{sandbox}/previews/{preview}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revokes a preview. What is open through it ends within a second. */
+        delete: operations["revoke_preview"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/sandboxes/{sandbox}/restore": {
         parameters: {
             query?: never;
@@ -1613,6 +1648,41 @@ export interface components {
              */
             name: string;
         };
+        /** @description Previews. */
+        PreviewPage: {
+            /** @description Those that count, the newest first. */
+            items: components["schemas"]["PreviewView"][];
+            /** @description Always null: there is one page. */
+            next: string | null;
+        };
+        /** @description A preview. */
+        PreviewView: {
+            /** @description `link` or `public`. */
+            access: string;
+            /**
+             * Format: int64
+             * @description When it was made, in milliseconds since the Unix epoch.
+             */
+            created_at_ms: number;
+            /**
+             * Format: int64
+             * @description When it ends.
+             */
+            expires_at_ms: number | null;
+            /** @description Its id. */
+            id: string;
+            /** @description The same by path, for where names below `localhost` do not resolve. */
+            path_url?: string | null;
+            /**
+             * Format: int32
+             * @description The port inside; every port where null.
+             */
+            port: number | null;
+            /** @description The sandbox. */
+            sandbox: string;
+            /** @description Its address, with its token where it has one; told once, when it is made. */
+            url?: string | null;
+        };
         /** @description Prices in microdollars per million tokens. */
         PriceView: {
             /** Format: int64 */
@@ -2284,6 +2354,11 @@ export interface components {
             /** Format: int64 */
             output_tokens: number;
         };
+        /**
+         * @description Who may look.
+         * @enum {string}
+         */
+        WantedAccess: "link" | "public";
         /** @description A command that is wanted. */
         WantedExec: {
             /** @description A program and its arguments, instead. */
@@ -2341,6 +2416,21 @@ export interface components {
              * @description The most model calls; 500 by default.
              */
             max_turns?: number | null;
+        };
+        /** @description A preview that is wanted. */
+        WantedPreview: {
+            access?: components["schemas"]["WantedAccess"] | null;
+            /**
+             * Format: int64
+             * @description How long it counts; a day where absent.
+             */
+            expires_in_seconds?: number | null;
+            /**
+             * Format: int32
+             * @description The port inside; every port where absent, which only `public` allows.
+             * @example 3000
+             */
+            port?: number | null;
         };
         /** @description A token that is wanted. */
         WantedToken: {
@@ -4037,6 +4127,106 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Sandbox"];
                 };
+            };
+            /** @description What went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_previews: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The sandbox's id. */
+                sandbox: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreviewPage"];
+                };
+            };
+            /** @description What went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_preview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The sandbox's id. */
+                sandbox: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WantedPreview"];
+            };
+        };
+        responses: {
+            /** @description It is made. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreviewView"];
+                };
+            };
+            /** @description What went wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_preview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The sandbox's id. */
+                sandbox: string;
+                /** @description The preview's id. */
+                preview: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It counts no more. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What went wrong. */
             default: {

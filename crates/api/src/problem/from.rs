@@ -134,6 +134,8 @@ impl From<SandboxError> for Problem {
             E::Busy { .. } => Self::new(StatusCode::TOO_MANY_REQUESTS, "sandbox_busy", detail),
             E::NotOffered { .. } => Self::new(StatusCode::NOT_IMPLEMENTED, "sandbox_cannot", detail),
             E::DiskFull { .. } => disk_full(),
+            E::Busy { .. } => Self::new(StatusCode::TOO_MANY_REQUESTS, "sandbox_full", detail)
+                .with_fix("end some of its processes, or give it more"),
             E::Gone { .. } => Self::new(StatusCode::CONFLICT, "sandbox_gone", detail)
                 .with_fix("journeyman box resume SANDBOX"),
             E::Unsupported { .. } | E::Internal { .. } => unavailable(&error),

@@ -28,6 +28,9 @@ super::codes! {
     "sandbox_gone" Conflict: "The sandbox's processes are gone.",
         "It was stopped or killed, or it ran out of memory or time.",
         "journeyman box resume SANDBOX; its files are kept";
+    "sandbox_full" Limit: "The sandbox is at one of its limits.",
+        "It has as many processes as it may have.",
+        "end some of its processes, or make one with more: resources.processes";
     "sandbox_cannot" Usage: "This kind of sandbox cannot do that.",
         "Its provider does not offer it on this machine.",
         "journeyman doctor tells what works here";
