@@ -4,6 +4,7 @@
 //! makes the agent hold more than a bounded piece of its output.
 
 mod accounts;
+mod attributes;
 mod background;
 mod children;
 mod command;

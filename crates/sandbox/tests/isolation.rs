@@ -437,3 +437,17 @@ async fn toolchains_and_their_environment_work() -> Outcome {
     assert_eq!(text, "b\n/tmp/\n1000\n");
     Ok(())
 }
+
+#[tokio::test]
+async fn each_start_has_a_boot_id_of_its_own() -> Outcome {
+    let world = World::new()?;
+    let command = "cat /proc/sys/kernel/random/boot_id; echo x 2>/dev/null >/proc/sys/kernel/random/boot_id || echo refused";
+    let (_, first) = world.plain().await?.sh(command).await?;
+    let (_, second) = world.plain().await?.sh(command).await?;
+    let host = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+    let ids = [&first, &second, &host].map(|text| text.lines().next().unwrap_or_default().to_owned());
+    assert!(ids.iter().all(|id| id.len() == 36), "{ids:?}");
+    assert!(ids[0] != ids[1] && ids[0] != ids[2] && ids[1] != ids[2], "{ids:?}");
+    assert!(first.ends_with("refused\n") && second.ends_with("refused\n"), "{first} {second}");
+    Ok(())
+}

@@ -17,6 +17,7 @@ use crate::access::Operation;
 use crate::app::E2b;
 use crate::call::Call;
 use crate::connect::unary;
+use crate::filesystem::entry::ATTRIBUTE;
 use crate::problem::{Problem, Result};
 
 /// The most files of one form.
@@ -108,13 +109,41 @@ async fn form(
     Ok(written)
 }
 
+/// Whose hand writes: E2B's agent puts files anywhere, whoever the user is. So where the user may not write, the
+/// sandbox's root does.
+async fn writer(call: &Call, path: &str) -> String {
+    let user = &call.user;
+    let mut at = path;
+    // The file itself, or else the nearest folder that is there.
+    let found = loop {
+        match call.sandbox.stat(at).await {
+            Ok(info) => break Some(info),
+            Err(_) => match at.rsplit_once('/') {
+                Some(("", _)) => at = "/",
+                Some((folder, _)) => at = folder,
+                None => break None,
+            },
+        }
+        if at == "/" {
+            break call.sandbox.stat(at).await.ok();
+        }
+    };
+    let may = found.is_none_or(|info| {
+        let bits = [(info.owner == user.name, 0o200), (info.group == user.name, 0o020), (true, 0o002)];
+        bits.iter().any(|(is_one, bit)| *is_one && info.mode & bit != 0)
+    });
+    if may { user.name.clone() } else { "root".to_owned() }
+}
+
 async fn write(
     call: &Call,
     path: &str,
     bytes: stream::BoxStream<'static, io::Result<bytes::Bytes>>,
     metadata: BTreeMap<String, String>,
 ) -> Result<Written> {
-    let options = UploadOptions { user: Some(call.user.name.clone()), mode: None };
+    let attributes =
+        metadata.iter().map(|(key, value)| (format!("{ATTRIBUTE}{key}"), value.clone())).collect();
+    let options = UploadOptions { user: Some(writer(call, path).await), mode: None, attributes };
     let info = call.sandbox.upload(path, bytes, options).await.map_err(|error| about(path, error))?;
     Ok(Written { name: info.name, path: info.path, kind: "file", metadata })
 }

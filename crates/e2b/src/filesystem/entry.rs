@@ -10,6 +10,9 @@ use crate::connect::proto::timestamp;
 /// How many links are followed to say what stands behind one.
 const LINKS_MAX: usize = 16;
 
+/// What clients keep beside a file is an attribute of this name and the key.
+pub(crate) const ATTRIBUTE: &str = "e2b.";
+
 /// A file, folder or link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -67,12 +70,18 @@ impl Entry {
             group: info.group,
             modified_time: timestamp(info.modified_at_ms),
             symlink_target: None,
-            metadata: BTreeMap::new(),
+            metadata: metadata(info.attributes),
             is_symlink: false,
             name: info.name,
             path: info.path,
         }
     }
+}
+
+/// Other programs' attributes are none of it.
+fn metadata(attributes: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let ours = |(name, value): (String, String)| Some((name.strip_prefix(ATTRIBUTE)?.to_owned(), value));
+    attributes.into_iter().filter_map(ours).collect()
 }
 
 impl FileType {

@@ -7,9 +7,9 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::Agent;
 use super::connection::Connection;
-use crate::protocol::{CHUNK_BYTES, Failure, FileFault, Reply, kind};
+use super::{Agent, attributes};
+use crate::protocol::{CHUNK_BYTES, Failure, FileFault, Reply, UploadOptions, kind};
 
 /// Streams a part of a file.
 pub(super) fn read(
@@ -65,7 +65,7 @@ pub(super) fn send(
 
 /// Writes a file: into a new one beside it, which then takes its place.
 pub(super) fn write(agent: &Agent, connection: &mut Connection, path: &str) -> Result<Reply, Failure> {
-    let created = write_whole(connection, &target_of(agent, path), None);
+    let created = write_whole(connection, &target_of(agent, path), &UploadOptions::default());
     created.map(|created| Reply::Written { created }).map_err(|error| failure(path, &error))
 }
 
@@ -76,8 +76,12 @@ pub(super) fn target_of(agent: &Agent, path: &str) -> PathBuf {
 }
 
 /// Takes the input into a temporary file and puts that in the place of `target`; says whether that is new. Its mode
-/// is `mode`, or that of the file that it replaces, or 644.
-pub(super) fn write_whole(connection: &mut Connection, target: &Path, mode: Option<u32>) -> io::Result<bool> {
+/// is the wanted one, or that of the file that it replaces, or 644.
+pub(super) fn write_whole(
+    connection: &mut Connection,
+    target: &Path,
+    options: &UploadOptions,
+) -> io::Result<bool> {
     let before = match fs::metadata(target) {
         Ok(metadata) if metadata.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
         Ok(metadata) => Some(metadata.permissions().mode() & 0o7777),
@@ -89,7 +93,8 @@ pub(super) fn write_whole(connection: &mut Connection, target: &Path, mode: Opti
     let temporary = folder.join(temporary_name());
     let mut file = File::options().write(true).create_new(true).mode(0o644).open(&temporary)?;
     let written = take_input(connection, &mut file).and_then(|()| {
-        if let Some(mode) = mode.or(before) {
+        attributes::set(&file, &options.attributes)?;
+        if let Some(mode) = options.mode.or(before) {
             file.set_permissions(fs::Permissions::from_mode(mode & 0o7777))?;
         }
         fs::rename(&temporary, target)

@@ -39,7 +39,7 @@ pub(super) fn upload(
     })?;
     let _rights = Rights::of(agent, &user);
     let target = files::target_of(agent, path);
-    files::write_whole(connection, &target, options.mode).map_err(|error| files::failure(path, &error))?;
+    files::write_whole(connection, &target, options).map_err(|error| files::failure(path, &error))?;
     tree::look(&target, &Names::load()).map_err(|error| files::failure(path, &error))
 }
 

@@ -1,6 +1,7 @@
 //! Looks at files and folders, makes, renames and removes them, with the rights of a command. Links are never
 //! followed but on the way to what is named.
 
+use std::collections::BTreeMap;
 use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::accounts::Names;
 use super::files::failure;
-use super::{Agent, files};
+use super::{Agent, attributes, files};
 use crate::names::to_text;
 use crate::protocol::{Failure, FileFault, FileInfo, FileKind};
 
@@ -55,6 +56,10 @@ pub(super) fn info(path: &Path, metadata: &Metadata, names: &Names) -> FileInfo 
             .saturating_mul(1_000)
             .saturating_add(metadata.mtime_nsec() / 1_000_000),
         link_target,
+        attributes: match kind {
+            FileKind::File | FileKind::Folder => attributes::of(&path),
+            FileKind::Link | FileKind::Other => BTreeMap::new(),
+        },
     }
 }
 

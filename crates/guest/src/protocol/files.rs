@@ -3,6 +3,8 @@
 //! Names that are not UTF-8 are written with one letter of U+EF80 to U+EFFF for each byte that fits nowhere, so
 //! that every name has a text and every text names one file; see [`crate::names`].
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// A file, folder or link.
@@ -30,6 +32,9 @@ pub struct FileInfo {
     pub modified_at_ms: i64,
     /// What a link names.
     pub link_target: Option<String>,
+    /// What users keep beside its content: extended attributes, by their name without `user.`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
 }
 
 /// What stands behind a name.
@@ -73,6 +78,9 @@ pub struct UploadOptions {
     pub user: Option<String>,
     /// Its permissions; those of the file that it replaces, or 644, where not given.
     pub mode: Option<u32>,
+    /// What is kept beside its content; what was kept beside the file that it replaces is gone.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
 }
 
 /// Something that happened below a watched folder, or to a watched file.

@@ -1,5 +1,6 @@
 //! Files and folders: looked at, changed, watched, sent in and out.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use bytes::Bytes;
@@ -219,19 +220,25 @@ pub async fn an_upload_is_whole_or_nothing(provider: &dyn SandboxProvider) -> Ou
         let piece = piece.clone();
         stream::iter((0..count).map(move |_| Ok::<_, io::Error>(piece.clone()))).boxed()
     };
-    let options = UploadOptions { mode: Some(0o750), ..UploadOptions::default() };
+    let attributes = BTreeMap::from([("note".to_owned(), "kept beside".to_owned())]);
+    let options =
+        UploadOptions { mode: Some(0o750), attributes: attributes.clone(), ..UploadOptions::default() };
     let info = sandbox.upload("a/b/f", pieces(30), options).await?;
+    assert_eq!(
+        (&info.attributes, sandbox.stat("a/b/f").await?.attributes),
+        (&attributes, attributes.clone())
+    );
     assert_eq!((info.path.as_str(), info.size_bytes, info.mode), ("/workspace/a/b/f", 3_000_000, 0o750));
     let broken = pieces(3).chain(stream::iter([Err(io::Error::other("cut"))])).boxed();
     assert!(sandbox.upload("a/b/f", broken, UploadOptions::default()).await.is_err());
     assert_eq!(sandbox.stat("a/b/f").await?.size_bytes, 3_000_000);
     let info = sandbox.upload("a/b/f", pieces(0), UploadOptions::default()).await?;
-    assert_eq!((info.size_bytes, info.mode), (0, 0o750));
+    assert_eq!((info.size_bytes, info.mode, info.attributes.len()), (0, 0o750, 0));
     assert_eq!(
         fault(sandbox.upload("a/b", pieces(20), UploadOptions::default()).await),
         FileFault::IsAFolder
     );
-    let stranger = UploadOptions { user: Some("no-such-user".to_owned()), mode: None };
+    let stranger = UploadOptions { user: Some("no-such-user".to_owned()), ..UploadOptions::default() };
     assert_eq!(fault(sandbox.upload("x", pieces(1), stranger).await), FileFault::Denied);
     super::eventually(|| async { Ok(sandbox.list("a/b", 1).await?.len() == 1) }).await
 }

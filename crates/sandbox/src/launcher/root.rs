@@ -275,7 +275,18 @@ impl Parts<'_> {
             let path = Path::new("proc").join(name);
             cover(&path, &path)?;
         }
-        Ok(())
+        self.cover_boot_id()
+    }
+
+    /// The machine's boot id would tell sandboxes of one machine apart from others, and a sandbox nothing of its
+    /// own start. Each start has one of its own.
+    fn cover_boot_id(&self) -> Result<()> {
+        let (random, file) = (Path::new("proc/sys/kernel/random"), Path::new(".boot_id"));
+        let id = fs::read(random.join("uuid")).map_err(at("make a boot id"))?;
+        fs::write(file, id).map_err(at("make a boot id"))?;
+        self.own(file)?;
+        cover(file, &random.join("boot_id"))?;
+        fs::remove_file(file).map_err(at("remove a boot id"))
     }
 
     fn mount_temporary(&self, inside: &Path) -> Result<()> {
