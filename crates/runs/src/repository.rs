@@ -2,9 +2,12 @@
 //! git inside a sandbox that no agent enters, kept as a read-only base for every run on that commit.
 
 pub mod base;
+pub mod remote;
 pub mod source;
 pub mod sweep;
 
 pub use base::{Base, Bases, Look};
+pub(crate) use remote::Remotes;
+pub use remote::{Opened, WayOut, is_url};
 pub use source::Source;
 pub use sweep::{CacheLimits, CacheSize};

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub struct NewRun {
     /// What is to be done, in plain words; at most 100,000 characters.
     pub goal: String,
-    /// The repository's folder on this machine, absolute; or `project`.
+    /// The repository's folder on this machine, absolute, or its URL (`https://…`); or `project`.
     #[serde(default)]
     pub repository: Option<String>,
     /// A project's id or slug; its repository is worked on.

@@ -19,7 +19,7 @@ use store::{QueueItem, Range, RawEvent, Store, StoreError, Tx};
 use crate::error::{Error, Result, WhileDoing};
 use crate::live_runs::LiveRuns;
 use crate::record::{self, RunKey};
-use crate::repository::{Bases, CacheLimits, Source};
+use crate::repository::{Bases, CacheLimits, Remotes, Source, WayOut, is_url};
 use crate::request::{NewRun, RunFilter, RunRef};
 use crate::store::{self as rows, RunRow};
 use crate::summary::Summary;
@@ -43,6 +43,8 @@ pub struct Parts {
     pub models: SharedRegistry,
     /// Where it happens.
     pub orchestrator: Orchestrator,
+    /// How repositories by URL are reached; without it there are none.
+    pub way_out: Option<Arc<dyn WayOut>>,
     /// The rest.
     pub settings: Settings,
 }
@@ -69,6 +71,7 @@ pub struct Runs {
 pub(crate) struct Inner {
     pub(crate) parts: Parts,
     pub(crate) bases: Bases,
+    pub(crate) remotes: Remotes,
     pub(crate) live: LiveRuns,
 }
 
@@ -77,7 +80,9 @@ impl Runs {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let bases = Bases::new(parts.settings.data.join("bases"), parts.orchestrator.clone());
-        Self { inner: Arc::new(Inner { parts, bases, live: LiveRuns::default() }) }
+        let root = parts.settings.data.join("remotes");
+        let remotes = Remotes::new(root, parts.orchestrator.clone(), parts.way_out.clone());
+        Self { inner: Arc::new(Inner { parts, bases, remotes, live: LiveRuns::default() }) }
     }
 
     /// The live stream on which lists of runs hear of changes: pieces of kind `run.changed` with a
@@ -104,7 +109,12 @@ impl Runs {
         let org = allowed.org();
         check_text("goal", &wish.goal)?;
         let (path, project) = match (&wish.repository, &wish.project) {
-            (Some(path), _) => {
+            (Some(named), _) => {
+                let path = if is_url(named) {
+                    &self.inner.remotes.fetch(org, named).await?.display().to_string()
+                } else {
+                    named
+                };
                 let source = find_source(path).await?;
                 source.check_has_commit()?;
                 let project = accounts.project_for_path(allowed, &source.path).await?;

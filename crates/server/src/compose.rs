@@ -87,6 +87,9 @@ pub(crate) async fn compose(context: &Context, pace: Pace, tasks: &Supervisor) -
         ambient: ambient.clone(),
     };
     let models = SharedRegistry::new(source.registry().await?);
+    let egress = egress::Egress::new(context, &store, tasks)?;
+    let way_out = Arc::new(egress.for_clones(&context.env));
+    let egress: Arc<dyn orchestrator::Companion> = Arc::new(egress);
     let orchestrator = Orchestrator::new(orchestrator::Parts {
         provider: Arc::new(provider),
         store: store.clone(),
@@ -94,7 +97,7 @@ pub(crate) async fn compose(context: &Context, pace: Pace, tasks: &Supervisor) -
         limits: limits(context),
         data: folder.root().to_owned(),
         tasks: tasks.clone(),
-        companions: vec![Arc::new(egress::Egress::new(context, &store, tasks)?)],
+        companions: vec![egress],
     });
     let previews = ::gateway::Previews::new(store.clone());
     let runs = Runs::new(runs::Parts {
@@ -103,6 +106,7 @@ pub(crate) async fn compose(context: &Context, pace: Pace, tasks: &Supervisor) -
         accounts: accounts.clone(),
         models: models.clone(),
         orchestrator: orchestrator.clone(),
+        way_out: Some(way_out),
         settings: runs::Settings {
             data: folder.root().to_owned(),
             home: context.env.path("HOME"),

@@ -84,6 +84,7 @@ impl World {
             accounts: accounts.clone(),
             models: models.clone(),
             orchestrator: orchestrator.clone(),
+            way_out: None,
             settings: runs::Settings { data: data.to_owned(), home: None, keep_days: None, cache },
         });
         orchestrator.recover().await.expect("recover the sandboxes");

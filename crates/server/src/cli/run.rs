@@ -10,7 +10,7 @@ pub(crate) struct DoArgs {
     /// What is to be done; `-` reads it from standard input
     #[arg(value_name = "TEXT")]
     pub(crate) goal: String,
-    /// The repository to work on
+    /// The repository to work on: a folder, or a URL
     #[arg(long, short = 'r', value_name = "PATH", default_value = ".")]
     pub(crate) repo: PathBuf,
     /// The model: anthropic/…, openai/…, openai-chat/…, gemini/…, scripted/<file> [env: JOURNEYMAN_MODEL]

@@ -147,7 +147,7 @@ fn request(args: &DoArgs, goal: &str, attended: Attended, context: &Context) -> 
         Guards::Strict => "strict",
     };
     Ok(json!({
-        "goal": goal, "repository": absolute(&args.repo)?,
+        "goal": goal, "repository": repository(&args.repo)?,
         "model": args.model.as_deref().or(context.config.model.as_deref()).map(script_path),
         "check": args.check, "dirty": args.dirty, "apply": args.apply, "include": include,
         "attended": attended, "limits": limits, "guards": guards,
@@ -177,6 +177,14 @@ fn script_path(model: &str) -> String {
         return model.to_owned();
     }
     std::path::absolute(path).map_or_else(|_| model.to_owned(), |path| format!("scripted/{}", path.display()))
+}
+
+/// A URL as it is, or a path as the owner can find it.
+fn repository(named: &Path) -> Result<String> {
+    match named.to_str().filter(|text| text.starts_with("https://") || text.starts_with("http://")) {
+        Some(url) => Ok(url.to_owned()),
+        None => absolute(named),
+    }
 }
 
 /// A path as the owner can find it.

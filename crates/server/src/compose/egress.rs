@@ -8,13 +8,15 @@ use ::egress::{
 };
 use ::egress::{Limits, Scheme, SystemResolver};
 use domain::{OrgId, SandboxId};
+use futures_util::future::BoxFuture;
 use orchestrator::{Companion, EgressAccess, EgressPolicy};
-use runtime::Supervisor;
+use runs::repository::{Opened, WayOut};
+use runtime::{Env, Supervisor};
 use sandbox::{PortListener, PortStream, Sandbox};
 use store::{Store, StoreError};
 use tokio::sync::{mpsc, watch};
 
-use crate::config::network::{CredentialPlace, EgressConfig};
+use crate::config::network::{CredentialConfig, CredentialPlace, EgressConfig};
 use crate::error::{Failure, Result};
 use crate::session::Context;
 
@@ -93,6 +95,64 @@ impl Egress {
         allow.extend(base.allow.iter().cloned());
         let deny = base.deny.iter().cloned().chain(read(&wanted.deny)).collect();
         Policy { allow, deny, private: base.private.clone(), credentials: base.credentials.clone() }
+    }
+}
+
+/// Ways out for clones by URL: each reaches the one host that its URL names.
+pub(crate) struct Clones {
+    proxy: Proxy,
+    base: Policy,
+}
+
+impl Egress {
+    /// Ways out for clones. Unlike agents, a clone of a well-known host gets the token that the server's environment has
+    /// for it: whoever names the URL wants it read.
+    pub(crate) fn for_clones(&self, env: &Env) -> Clones {
+        let mut base = self.base.clone();
+        for (host, user, names) in WELL_KNOWN {
+            let Some(token) = names.iter().find_map(|name| env.get(name)) else { continue };
+            let config = CredentialConfig {
+                url: format!("https://{host}/"),
+                env: String::new(),
+                user: Some((*user).to_owned()),
+                header: None,
+            };
+            match config.with(token) {
+                // What the administrator configured for a host goes first.
+                Ok(credential) => base.credentials.insert(0, credential),
+                Err(error) => tracing::warn!(host, "a token is not used: {error}"),
+            }
+        }
+        Clones { proxy: self.proxy.clone(), base }
+    }
+}
+
+/// Hosts whose tokens have a usual name: host, the user that goes with a token, variables.
+const WELL_KNOWN: &[(&str, &str, &[&str])] = &[
+    ("github.com", "x-access-token", &["GITHUB_TOKEN", "GH_TOKEN"]),
+    ("gitlab.com", "oauth2", &["GITLAB_TOKEN"]),
+];
+
+impl WayOut for Clones {
+    fn open<'a>(
+        &'a self,
+        org: OrgId,
+        sandbox: &'a dyn Sandbox,
+        url: &'a str,
+    ) -> BoxFuture<'a, Result<Opened, String>> {
+        Box::pin(async move {
+            let place = CredentialPlace::of_url(url)?;
+            let rule = format!("{}:{}", place.host, place.port);
+            let policy = Policy { allow: vec![rule.parse()?], ..self.base.clone() };
+            policy.check(&place.host, place.port).map_err(|refusal| refusal.to_string())?;
+            let listener = sandbox.listen(0).await.map_err(|error| error.to_string())?;
+            let scheme = place.scheme.name();
+            let inside =
+                format!("http://127.0.0.1:{}/{scheme}/{}{}", listener.port(), place.authority(), place.path);
+            let (keep, watched) = watch::channel(Arc::new(policy));
+            let serving = self.proxy.serve(Inside(listener), SandboxRef { org, id: sandbox.id() }, watched);
+            Ok(Opened { url: inside, session: Box::new((serving, keep)) })
+        })
     }
 }
 

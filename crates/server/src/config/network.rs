@@ -109,7 +109,14 @@ impl CredentialConfig {
     }
 
     fn read(&self, env: &Env) -> Option<Credential> {
-        let (place, secret) = (self.place().ok()?, env.get(&self.env)?);
+        let read = self.with(env.get(&self.env)?);
+        let warn = |error| tracing::warn!(variable = %self.env, url = %self.url, "a credential is not used: {error}");
+        read.map_err(warn).ok()
+    }
+
+    /// The credential with this secret.
+    pub(crate) fn with(&self, secret: &str) -> Result<Credential, String> {
+        let place = self.place()?;
         let value = match (&self.header, &self.user) {
             (Some(_), _) => secret.to_owned(),
             (None, Some(user)) => format!("Basic {}", STANDARD.encode(format!("{user}:{secret}"))),
@@ -117,13 +124,7 @@ impl CredentialConfig {
         };
         let name = self.header.as_deref().unwrap_or("authorization");
         let at = (place.host, place.port);
-        match Credential::new(place.scheme, at, &place.path, (name, &value)) {
-            Ok(credential) => Some(credential),
-            Err(error) => {
-                tracing::warn!(variable = %self.env, url = %self.url, "a credential is not used: {error}");
-                None
-            }
-        }
+        Credential::new(place.scheme, at, &place.path, (name, &value))
     }
 }
 

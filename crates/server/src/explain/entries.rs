@@ -9,7 +9,8 @@ mod work;
 use super::Entry;
 
 /// The codes, by topic.
-pub(super) const TOPICS: &[&[Entry]] = &[program::CODES, work::CODES, sandboxes::CODES, network::CODES, outside::CODES];
+pub(super) const TOPICS: &[&[Entry]] =
+    &[program::CODES, work::CODES, sandboxes::CODES, network::CODES, outside::CODES];
 
 /// Makes the table readable: code, exit, meaning, cause, fix.
 macro_rules! codes {

@@ -5,6 +5,7 @@ mod command_line;
 mod common;
 mod owner;
 mod people;
+mod remotes;
 mod repositories;
 mod restart;
 mod small_disk;
