@@ -10,6 +10,7 @@
 mod bare;
 mod figures;
 mod folder;
+mod gateway;
 mod http;
 mod machine;
 mod measure;
@@ -24,6 +25,7 @@ const HELP: &str = "\
 bench [--only NAME[,NAME]] [--runs N] [--write] [--list]
 bench model --rounds N [--port N]    serve the model alone, until stopped
 bench bare PORT PROMPT               the bare loop alone
+bench gateway                        the preview gateway beside nginx (needs nginx, wrk, curl)
 
 JOURNEYMAN_BIN names the program to measure (target/release/journeyman when unset).
 ";
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
     let outcome = match words[..] {
         ["bare", port, prompt] => bare::run(port, prompt),
         ["model", ref flags @ ..] => serve(flags),
+        ["gateway"] => gateway::run(),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             Ok(())
