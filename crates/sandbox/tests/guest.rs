@@ -91,7 +91,7 @@ async fn an_upload_belongs_to_whom_it_is_for() -> Outcome {
     let world = World::new()?;
     let subject = world.plain().await?;
     let bytes = || futures_util::stream::iter([Ok(bytes::Bytes::from_static(b"text"))]).boxed();
-    let options = UploadOptions { user: Some("root".to_owned()), mode: Some(0o600) };
+    let options = UploadOptions { user: Some("root".to_owned()), mode: Some(0o600), ..UploadOptions::default() };
     let info = subject.sandbox.upload("a/f", bytes(), options).await?;
     assert_eq!((info.uid, info.owner.as_str(), info.mode), (0, "root", 0o600));
     // The same connection serves the user of commands afterwards, without root's rights.
