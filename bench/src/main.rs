@@ -31,6 +31,8 @@ JOURNEYMAN_BIN names the program to measure (target/release/journeyman when unse
 ";
 
 fn main() -> ExitCode {
+    // The sandboxes that are measured are made by this program, started again.
+    sandbox::launcher::main_if_launcher();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words[..] {

@@ -3,6 +3,7 @@
 mod log;
 mod many;
 mod rounds;
+mod sandboxes;
 
 use crate::figures::Figure;
 use crate::{machine, report};
@@ -17,6 +18,7 @@ const ALL: &[(&str, &str, Measure)] = &[
     ("long", "own time per round at round 300 against round 10", rounds::long),
     ("wires", "own time per round with each provider's API", rounds::wires),
     ("many", "50 runs at once on one server: time and memory", many::measure),
+    ("sandbox", "sandboxes: create, command, freeze, fork, many; beside bwrap and runc", sandboxes::measure),
     ("log", "durable events a second, and opening a page of 10,000", log::measure),
 ];
 

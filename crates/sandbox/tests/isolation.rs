@@ -6,10 +6,9 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sandbox::contract::{self, Outcome, Subject, shell_within};
+use sandbox::contract::{self, Outcome, shell_within};
 use sandbox::{
-    Exec, LauncherProgram, NativeConfig, NativeProvider, SandboxError, SandboxLimits, SandboxProvider as _,
-    SandboxSpec,
+    Exec, LauncherProgram, NativeConfig, SandboxError, SandboxLimits, SandboxProvider as _, SandboxSpec,
 };
 use world::World;
 

@@ -31,7 +31,7 @@ const ALLOWED: &[(&str, &str)] = &[
         "domain runtime guest store secrets models sandbox agent accounts orchestrator runs api e2b egress gateway",
     ),
     ("testkit", "domain runtime guest store secrets models sandbox agent accounts orchestrator runs"),
-    ("bench", "domain runtime store accounts secrets gateway"),
+    ("bench", "domain runtime store accounts secrets gateway sandbox"),
     ("xtask", ""),
 ];
 

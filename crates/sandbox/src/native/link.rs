@@ -28,7 +28,8 @@ pub(super) struct Link {
 
 #[derive(Debug, Default)]
 struct Shared {
-    dead: bool,
+    /// Why there is no launcher any more.
+    dead: Option<String>,
     creating: HashMap<SandboxId, oneshot::Sender<Result<Vec<PathBuf>, Fault>>>,
     alive: HashMap<SandboxId, watch::Sender<Option<String>>>,
     holding: HashMap<SandboxId, Vec<oneshot::Sender<Result<(), String>>>>,
@@ -58,13 +59,17 @@ impl Link {
     pub(super) fn start(config: &NativeConfig, template: &Template) -> Result<Arc<Self>, SandboxError> {
         make_runtime_dir(&config.runtime_dir).while_doing("make the runtime folder")?;
         let (ours, theirs) = UnixStream::pair().while_doing("make the launcher's socket")?;
-        let child = start_launcher(&config.launcher, theirs).while_doing("start the sandbox launcher")?;
         let reader = ours.try_clone().while_doing("make the launcher's socket")?;
         let shared = Arc::new(Mutex::new(Shared::default()));
         let heard = Arc::clone(&shared);
+        let program = config.launcher.clone();
         std::thread::Builder::new()
             .name("sandbox-launcher".to_owned())
-            .spawn(move || listen(reader, child, &heard))
+            .spawn(move || match start_launcher(&program, theirs) {
+                // Whoever starts us has better to do than to wait for another program.
+                Ok(child) => listen(reader, child, &heard),
+                Err(error) => close(&heard, &format!("the sandbox launcher could not be started ({error})")),
+            })
             .while_doing("listen to the sandbox launcher")?;
         let link = Arc::new(Self { control: Mutex::new(ours), shared });
         link.send(&Command::Prepare(Box::new(template.clone())))?;
@@ -73,7 +78,12 @@ impl Link {
 
     /// Whether the launcher runs.
     pub(super) fn is_alive(&self) -> bool {
-        !self.lock().dead
+        self.lock().dead.is_none()
+    }
+
+    fn dead(&self) -> SandboxError {
+        let cause = self.lock().dead.clone();
+        SandboxError::Gone { cause: cause.unwrap_or_else(|| "the sandbox launcher died".to_owned()) }
     }
 
     /// Makes a sandbox; gives its control groups, where there are any.
@@ -96,7 +106,7 @@ impl Link {
                 Ok((End(end), groups))
             }
             Ok(Ok(Err(fault))) => Err(error_of(fault)),
-            Ok(Err(_)) => Err(SandboxError::Gone { cause: "the sandbox launcher died".to_owned() }),
+            Ok(Err(_)) => Err(self.dead()),
             Err(_) => Err(SandboxError::Gone { cause: "the sandbox launcher does not answer".to_owned() }),
         }
     }
@@ -123,8 +133,7 @@ impl Link {
         self.lock().holding.entry(id).or_default().push(held);
         self.send(&Command::Hold { id, frozen })?;
         let answer = tokio::time::timeout(PATIENCE, answer).await.while_doing("freeze a sandbox")?;
-        let dead = |_| SandboxError::Gone { cause: "the sandbox launcher died".to_owned() };
-        answer.map_err(dead)?.while_doing("freeze a sandbox")
+        answer.map_err(|_| self.dead())?.while_doing("freeze a sandbox")
     }
 
     /// Ends a sandbox without waiting for it.
@@ -216,13 +225,18 @@ fn listen(control: UnixStream, mut child: Child, shared: &Mutex<Shared>) {
     }
     // Its sandboxes die with it: the kernel sees to that.
     let _ = child.wait();
-    let mut shared = lock();
-    shared.dead = true;
+    close(shared, "the sandbox launcher died");
+}
+
+/// Tells everybody that there is no launcher.
+fn close(shared: &Mutex<Shared>, cause: &str) {
+    let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+    shared.dead = Some(cause.to_owned());
     shared.creating.clear();
     shared.reaping.clear();
     shared.holding.clear();
     for (_, end) in shared.alive.drain() {
-        end.send_replace(Some("the sandbox launcher died".to_owned()));
+        end.send_replace(Some(cause.to_owned()));
     }
 }
 
