@@ -108,6 +108,7 @@ fn give_up_powers(start: &Start<'_>) -> Result<(), Fault> {
     // Again after the last change of credentials, which has undone it.
     prctl::set_pdeathsig(Signal::SIGKILL).map_err(at("die with the launcher"))?;
     prctl::set_no_new_privs().map_err(at("refuse new privileges"))?;
+    sys::scope_by_landlock().map_err(at("restrict by Landlock"))?;
     sys::load_filter(start.filter).map_err(at("load the filter of system calls"))
 }
 

@@ -4,11 +4,14 @@
 //! (the mounts are id-mapped), so that a later sandbox with other ids finds its files. Without root there is one
 //! id: the invoking user's, seen inside as the agent's.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
+use nix::fcntl::{Flock, FlockArg};
 use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
@@ -24,6 +27,9 @@ const RANGE: u32 = 65_536;
 
 /// Above what distributions, subuid files and systemd-nspawn hand out, below 2^31.
 const FIRST: u32 = 0x7000_0000;
+
+/// Where ranges are locked.
+const LOCKS: &str = "/run/journeyman-ids";
 
 /// How many sandboxes may live at once.
 const SLOTS: u32 = 4_000;
@@ -54,17 +60,19 @@ impl Mode {
     }
 }
 
-/// Hands out ranges.
+/// Hands out ranges that no other sandbox of this machine has, whoever owns it: each is locked by a file.
 #[derive(Debug, Default)]
 pub(crate) struct Slots {
-    used: std::collections::BTreeSet<u32>,
+    used: BTreeMap<u32, Flock<File>>,
 }
 
 impl Slots {
-    /// A range that no living sandbox of this launcher has.
+    /// A range that no living sandbox has.
     pub(crate) fn take(&mut self) -> Option<u32> {
-        let slot = (0..SLOTS).find(|slot| !self.used.contains(slot))?;
-        self.used.insert(slot);
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(LOCKS).ok()?;
+        let free = |slot: &u32| !self.used.contains_key(slot);
+        let (slot, lock) = (0..SLOTS).filter(free).find_map(|slot| Some((slot, lock(slot)?)))?;
+        self.used.insert(slot, lock);
         Some(slot)
     }
 
@@ -72,6 +80,13 @@ impl Slots {
     pub(crate) fn give_back(&mut self, slot: u32) {
         self.used.remove(&slot);
     }
+}
+
+/// Locks a range; nothing where another launcher has it. The kernel unlocks it when we end, however we do.
+fn lock(slot: u32) -> Option<Flock<File>> {
+    let path = Path::new(LOCKS).join(slot.to_string());
+    let file = File::options().write(true).create(true).truncate(false).open(path).ok()?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).ok()
 }
 
 /// The host's id of the sandbox's id 0.

@@ -41,6 +41,10 @@ pub async fn probe(config: &NativeConfig, scratch: &Path) -> Vec<Probe> {
     let mut probes = vec![mode()];
     probes.extend(limits());
     probes.extend(live(config, scratch).await);
+    probes.push(Probe::good(
+        "disk use",
+        "not limited but for the size of each file; a data folder on a file system of its own limits all together",
+    ));
     probes.push(template(config));
     probes
 }
@@ -78,6 +82,7 @@ fn limits() -> Vec<Probe> {
         ("memory", "limit on memory", "each process has a limit of its own, their sum has none"),
         ("pids", "limit on processes", "only the limit on this user's processes"),
         ("cpu", "limit on CPU time", "none"),
+        ("freezer", "limit on running at all (freeze)", "a sandbox cannot be paused with its processes"),
     ]
     .into_iter()
     .map(|(controller, name, instead)| {
