@@ -1,6 +1,7 @@
 //! The command line as it is typed: commands, arguments and their help texts. What they do is in
 //! [`crate::commands`].
 
+pub(crate) mod boxes;
 pub(crate) mod run;
 pub(crate) mod setup;
 
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use boxes::BoxCommand;
 use run::{
     AnswerArgs, ApproveArgs, ArtifactCommand, ContinueArgs, DiffArgs, DoArgs, RefuseArgs, ResumeArgs, RunArg,
     RunCommand, SteerArgs, StopArgs, WatchArgs,
@@ -108,6 +110,9 @@ pub(crate) enum Command {
     /// List and fetch what runs have kept
     #[command(subcommand)]
     Artifact(ArtifactCommand),
+    /// Sandboxes: what comes in and what goes out
+    #[command(subcommand)]
+    Box(BoxCommand),
     /// Make, list and revoke API tokens
     #[command(subcommand)]
     Token(TokenCommand),

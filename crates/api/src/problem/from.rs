@@ -35,7 +35,7 @@ impl From<gateway::Error> for Problem {
         use gateway::Error as E;
         let detail = error.to_string();
         match error {
-            E::NotFound(_) => not_found("preview_not_found", detail, "journeyman box preview list SANDBOX"),
+            E::NotFound(_) => not_found("preview_not_found", detail, "journeyman box preview SANDBOX"),
             E::Invalid(_) => Self::invalid(detail),
             E::Accounts(error) => error.into(),
             E::Store(error) => error.into(),

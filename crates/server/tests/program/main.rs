@@ -3,6 +3,7 @@
 mod checks;
 mod command_line;
 mod common;
+mod edges;
 mod owner;
 mod people;
 mod remotes;

@@ -1,5 +1,7 @@
 //! Repositories by URL, from git's own server behind a password.
 
+#![expect(clippy::expect_used, reason = "the support of tests, where a panic is the failure")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;

@@ -3,7 +3,7 @@
 super::codes! {
     "egress_not_allowed" Denied: "The sandbox may not reach that host.",
         "It is not on the sandbox's list of allowed hosts; without a list nothing is.",
-        "journeyman api PUT /v1/sandboxes/SANDBOX/egress -d '{\"access\":\"listed\",\"allow\":[\"HOST:443\"]}'";
+        "journeyman box egress SANDBOX --allow HOST:443";
     "egress_port_not_allowed" Denied: "The sandbox may reach that host, but not at that port.",
         "A rule without a port is for 80 and 443.",
         "allow HOST:PORT, as for egress_not_allowed";
@@ -36,7 +36,7 @@ super::codes! {
         "try again";
     "preview_not_found" NotFound: "There is no such preview.",
         "The id is wrong, or the preview has expired or was revoked.",
-        "journeyman box preview list SANDBOX";
+        "journeyman box preview SANDBOX";
     "preview_link_needed" Denied: "This preview opens with its link alone.",
         "The link is missing, was revoked, or has expired.",
         "journeyman box preview SANDBOX PORT makes a new one";
