@@ -1,5 +1,6 @@
 //! The `journeyman` program: one executable that is command and server.
 
+mod candidates;
 mod cli;
 mod client;
 mod commands;
@@ -19,7 +20,7 @@ mod signals;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use runtime::Env;
 
 use crate::cli::{Cli, Command, Global};
@@ -34,6 +35,9 @@ const LAST_TASKS_LIMIT: Duration = Duration::from_millis(200);
 fn main() -> ExitCode {
     // A sandbox's launcher is this program again; it must become that before any thread starts.
     sandbox::launcher::main_if_launcher();
+
+    // A shell asks what may come next; it is answered here and nothing else is done.
+    clap_complete::CompleteEnv::with_factory(Cli::command).complete();
 
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

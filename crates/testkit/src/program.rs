@@ -108,6 +108,17 @@ impl Program {
         Running::of(child).end()
     }
 
+    /// Runs a script of a shell in the program's surroundings, to its end.
+    pub fn shell(&self, shell: &str, script: &str) -> Ended {
+        let mut command = self.command(&[]);
+        let mut other = Command::new(shell);
+        other.arg("-c").arg(script).env_clear().current_dir(self.place.path());
+        other.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        other.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command = other;
+        Running::of(command.spawn().expect("start a shell")).end()
+    }
+
     /// Starts a command.
     pub fn start(&self, arguments: &[&str]) -> Running {
         Running::of(self.command(arguments).spawn().expect("start the program"))

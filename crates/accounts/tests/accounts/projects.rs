@@ -125,8 +125,13 @@ async fn rules_are_kept_per_project_and_the_last_word_counts() {
         }
         assert_eq!(world.accounts.rules(org, project).await?, [rule(RuleEffect::Allow)]);
         assert_eq!(world.accounts.rules(org, other).await?, []);
-        assert!(world.accounts.delete_rule(&write, project, "bash", "git push*").await?);
-        assert!(!world.accounts.delete_rule(&write, project, "bash", "git push*").await?);
+        let again =
+            world.accounts.set_rule(&write, project, ("bash", "git push*"), RuleEffect::Refuse).await?;
+        assert_eq!(world.accounts.rules(org, project).await?, std::slice::from_ref(&again));
+        assert!(world.accounts.set_rule(&write, project, (" ", "*"), RuleEffect::Ask).await.is_err());
+        world.accounts.delete_rule(&write, project, &again.id()).await?;
+        let gone = world.accounts.delete_rule(&write, project, &again.id()).await;
+        assert!(matches!(gone, Err(accounts::Error::RuleNotFound(_))), "{gone:?}");
         Ok(())
     })
     .await;

@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
+use clap_complete::ArgValueCandidates;
+
+use crate::candidates;
 
 /// `journeyman do`
 #[derive(Debug, Args)]
@@ -81,7 +84,7 @@ pub(crate) struct FollowArgs {
 #[derive(Debug, Args)]
 pub(crate) struct RunArg {
     /// The run's number or id
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", add = ArgValueCandidates::new(candidates::runs))]
     pub(crate) run: String,
 }
 
@@ -89,7 +92,7 @@ pub(crate) struct RunArg {
 #[derive(Debug, Args)]
 pub(crate) struct WatchArgs {
     /// The run's number or id; the newest run where left out
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", add = ArgValueCandidates::new(candidates::runs))]
     pub(crate) run: Option<String>,
     /// Begin after this event
     #[arg(long, value_name = "SEQ", default_value_t = 0)]
@@ -114,7 +117,7 @@ pub(crate) enum RunCommand {
 #[derive(Debug, Args)]
 pub(crate) struct RunListArgs {
     /// Only runs of this project (slug or id)
-    #[arg(long, short = 'p', value_name = "PROJECT")]
+    #[arg(long, short = 'p', value_name = "PROJECT", add = ArgValueCandidates::new(candidates::projects))]
     pub(crate) project: Option<String>,
     /// Only runs in this state: queued, running, waiting, succeeded …
     #[arg(long, value_name = "STATE")]
@@ -128,7 +131,7 @@ pub(crate) struct RunListArgs {
 #[derive(Debug, Args)]
 pub(crate) struct SteerArgs {
     /// The run's number or id
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", add = ArgValueCandidates::new(candidates::runs))]
     pub(crate) run: String,
     /// The words
     #[arg(value_name = "TEXT")]
@@ -140,7 +143,7 @@ pub(crate) struct SteerArgs {
 #[command(group = ArgGroup::new("what").required(true).args(["text", "option"]))]
 pub(crate) struct AnswerArgs {
     /// The run's number or id
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", add = ArgValueCandidates::new(candidates::runs))]
     pub(crate) run: String,
     /// The answer in words
     #[arg(value_name = "TEXT")]
@@ -157,7 +160,7 @@ pub(crate) struct AnswerArgs {
 #[command(group = ArgGroup::new("scope").args(["once", "for_run", "for_project"]))]
 pub(crate) struct ApproveArgs {
     /// The run's number or id
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", add = ArgValueCandidates::new(candidates::runs))]
     pub(crate) run: String,
     /// This call only (the default)
     #[arg(long)]
@@ -176,7 +179,7 @@ pub(crate) struct ApproveArgs {
 #[derive(Debug, Args)]
 pub(crate) struct RefuseArgs {
     /// The run's number or id
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", add = ArgValueCandidates::new(candidates::runs))]
     pub(crate) run: String,
     /// Why, for the agent to read
     #[arg(value_name = "WHY")]
@@ -189,7 +192,7 @@ pub(crate) struct RefuseArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ResumeArgs {
     /// The run's number or id
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", add = ArgValueCandidates::new(candidates::runs))]
     pub(crate) run: String,
     #[command(flatten)]
     pub(crate) follow: FollowArgs,
@@ -199,7 +202,7 @@ pub(crate) struct ResumeArgs {
 #[derive(Debug, Args)]
 pub(crate) struct StopArgs {
     /// The run's number or id
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", add = ArgValueCandidates::new(candidates::runs))]
     pub(crate) run: String,
     /// Why
     #[arg(value_name = "WHY")]
@@ -210,7 +213,7 @@ pub(crate) struct StopArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ContinueArgs {
     /// The run's number or id
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", add = ArgValueCandidates::new(candidates::runs))]
     pub(crate) run: String,
     /// What is wanted now
     #[arg(value_name = "TEXT")]
@@ -223,7 +226,7 @@ pub(crate) struct ContinueArgs {
 #[derive(Debug, Args)]
 pub(crate) struct DiffArgs {
     /// The run's number or id
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", add = ArgValueCandidates::new(candidates::runs))]
     pub(crate) run: String,
     /// Only files and line counts
     #[arg(long)]

@@ -4,6 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use clap_complete::ArgValueCandidates;
+
+use crate::candidates;
 
 /// `journeyman up`
 #[derive(Debug, Default, Args)]
@@ -126,7 +129,7 @@ pub(crate) enum RuleCommand {
 #[derive(Debug, Args)]
 pub(crate) struct RuleListArgs {
     /// The project's slug or id; that of the repository you stand in where left out
-    #[arg(long, value_name = "PROJECT")]
+    #[arg(long, value_name = "PROJECT", add = ArgValueCandidates::new(candidates::projects))]
     pub(crate) project: Option<String>,
 }
 

@@ -5,7 +5,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::up::read_stdin;
-use crate::cli::setup::{ApiArgs, ExplainArgs};
+use crate::cli::setup::{ApiArgs, CompletionArgs, ExplainArgs};
 use crate::cli::{Cli, Command, HelpArgs};
 use crate::compose::Role;
 use crate::error::{Failure, Result};
@@ -19,13 +19,26 @@ pub(super) fn without_owner(cli: &Cli, output: &Output) -> Option<Result<Exit>> 
     match &cli.command {
         Some(Command::Help(args)) => Some(help(args, output)),
         Some(Command::Explain(args)) => Some(explain(args, output)),
-        Some(Command::Completion(args)) => {
-            let mut script = Vec::new();
-            clap_complete::generate(args.shell, &mut Cli::command(), "journeyman", &mut script);
-            output.bytes(&script);
-            Some(Ok(Exit::Ok))
-        }
+        Some(Command::Completion(args)) => Some(completion(args, output)),
         _ => None,
+    }
+}
+
+/// The script asks this program what may come next, so it knows runs and projects too, and never grows old.
+fn completion(args: &CompletionArgs, output: &Output) -> Result<Exit> {
+    let shells = clap_complete::env::Shells::builtins();
+    let name = args.shell.to_string();
+    let mut script = Vec::new();
+    let written = shells.completer(&name).map(|completer| {
+        completer.write_registration("COMPLETE", "journeyman", "journeyman", "journeyman", &mut script)
+    });
+    match written {
+        Some(Ok(())) => {
+            output.bytes(&script);
+            Ok(Exit::Ok)
+        }
+        Some(Err(error)) => Err(Failure::internal("write the completion script", &error)),
+        None => Err(Failure::new("bad_input", format!("there is no completion for {name}"))),
     }
 }
 

@@ -104,6 +104,38 @@ fn a_repository_without_a_commit_is_refused_before_there_is_a_run() {
 }
 
 #[test]
+fn a_shell_completes_commands_runs_and_projects() {
+    let (program, repository) = (Program::new(JOURNEYMAN), Repository::with(&[("a.txt", "one\n")]));
+    let model = program.script("writes", WRITES_A_FILE);
+    let path = repository.path();
+    program.run(&["project", "add", &path.to_string_lossy(), "--name", "Corner shop"]).with_code(0);
+    program.run(&["do", "x", "--repo", &path.to_string_lossy(), "--model", &model]).with_code(0);
+    for shell in ["bash", "zsh", "fish"] {
+        let script = program.run(&["completion", shell]).with_code(0).stdout;
+        assert!(script.contains("COMPLETE") && script.contains(shell), "{script}");
+    }
+    // What bash would offer for the last of these words.
+    let offered = |words: &str| {
+        let count = words.split(' ').count();
+        let ask = format!(
+            "PATH={}:$PATH; source <(journeyman completion bash)
+             COMP_WORDS=(); IFS=' ' read -ra COMP_WORDS <<< '{words}'; [[ '{words}' == *' ' ]] && COMP_WORDS+=('')
+             COMP_CWORD={}; COMP_TYPE=9; COMP_LINE='{words}'; COMP_POINT=${{#COMP_LINE}}
+             function=$(complete -p journeyman | sed 's/.*-F \\([^ ]*\\).*/\\1/')
+             compopt() {{ :; }}
+             $function journeyman \"${{COMP_WORDS[COMP_CWORD]}}\" \"${{COMP_WORDS[COMP_CWORD-1]}}\"
+             printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+            std::path::Path::new(JOURNEYMAN).parent().expect("a folder").display(),
+            count - 1,
+        );
+        program.shell("bash", &ask).with_code(0).stdout.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert!(offered("journeyman wat").contains(&"watch".to_owned()));
+    assert_eq!(offered("journeyman watch ").first().map(String::as_str), Some("1"));
+    assert_eq!(offered("journeyman run list --project cor"), ["corner-shop"]);
+}
+
+#[test]
 fn a_mistake_in_the_configuration_is_named_with_its_line() {
     let program = Program::new(JOURNEYMAN);
     std::fs::create_dir_all(program.data()).expect("the data folder");
