@@ -131,7 +131,6 @@ impl From<SandboxError> for Problem {
             E::NoProcess { .. } => Self::new(StatusCode::NOT_FOUND, "process_not_found", detail),
             E::NoPort { .. } => Self::new(StatusCode::NOT_FOUND, "port_not_found", detail),
             E::PortTaken { .. } => Self::new(StatusCode::CONFLICT, "port_in_use", detail),
-            E::Busy { .. } => Self::new(StatusCode::TOO_MANY_REQUESTS, "sandbox_busy", detail),
             E::NotOffered { .. } => Self::new(StatusCode::NOT_IMPLEMENTED, "sandbox_cannot", detail),
             E::DiskFull { .. } => disk_full(),
             E::Busy { .. } => Self::new(StatusCode::TOO_MANY_REQUESTS, "sandbox_full", detail)

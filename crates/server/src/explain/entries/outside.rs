@@ -19,9 +19,6 @@ super::codes! {
     "sandbox_unavailable" Internal: "A sandbox could not be had.",
         "The kernel or this machine's limits forbid it.",
         "journeyman doctor";
-    "sandbox_busy" Limit: "A limit of the sandbox is reached.",
-        "Its own processes leave no room for another.",
-        "end some of them, or try again later";
     "sandbox_failed" RunFailed: "The sandbox did not do what it should.",
         "The reason says what it was doing.",
         "journeyman doctor, then journeyman continue RUN \"…\"";
