@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use accounts::Accounts;
+use gateway::Previews;
 use orchestrator::Orchestrator;
 use runtime::{Ambient, Supervisor};
 use secrets::SubKey;
@@ -16,6 +17,8 @@ pub struct Parts {
     pub accounts: Accounts,
     /// The sandboxes.
     pub orchestrator: Orchestrator,
+    /// Opens the sandboxes' ports.
+    pub previews: Previews,
     /// Time and chance.
     pub ambient: Ambient,
     /// Owns the tasks that follow processes and watch folders.

@@ -7,11 +7,13 @@ mod list;
 mod metrics;
 mod network;
 mod other;
+mod ports;
+mod snapshots;
 mod view;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{any, get, post, put};
+use axum::routing::{any, delete, get, post, put};
 
 use crate::app::E2b;
 
@@ -33,14 +35,20 @@ pub(crate) fn routes() -> Router<E2b> {
         .route("/sandboxes/{sandbox}/refreshes", post(life::refresh))
         .route("/sandboxes/{sandbox}/metrics", get(metrics::of_one))
         .route("/sandboxes/{sandbox}/network", put(network::replace))
+        .route("/sandboxes/{sandbox}/snapshots", post(snapshots::create))
+        .route("/sandboxes/{sandbox}/fork", post(snapshots::fork))
         .route("/sandboxes/{sandbox}/logs", get(other::logs))
         .route("/v2/sandboxes/{sandbox}/logs", get(other::logs))
+        .route("/snapshots", get(snapshots::list))
         .route("/templates", get(other::templates).post(other::no_builds))
         .route("/v2/templates", get(other::templates).post(other::no_builds))
         .route("/v3/templates", post(other::no_builds))
         .route("/templates/aliases/{alias}", get(other::alias))
         .route("/templates/tags", any(other::no_tags))
-        .route("/templates/{template}", get(other::template).patch(other::no_builds))
+        .route(
+            "/templates/{template}",
+            delete(snapshots::remove).get(other::template).patch(other::no_builds),
+        )
         .route("/v2/templates/{template}", any(other::no_builds))
         .route("/templates/{template}/{*rest}", any(other::no_builds))
         .route("/v2/templates/{template}/{*rest}", any(other::no_builds))

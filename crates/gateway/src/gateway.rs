@@ -118,17 +118,23 @@ impl Gateway {
         self.address
     }
 
+    /// What stands behind `<port>-<sandbox>.` in the names of previews, with the port where that is not the usual.
+    #[must_use]
+    pub fn domain(&self) -> String {
+        let port = self.config.public_port.unwrap_or_else(|| self.address.port());
+        let is_usual = port == if self.config.is_https { 443 } else { 80 };
+        let port = if is_usual { String::new() } else { format!(":{port}") };
+        format!("{}{port}", self.config.names.domains.first().map_or(LOCALHOST, String::as_str))
+    }
+
     /// The address of a preview, with the token where there is one.
     #[must_use]
     pub fn url(&self, name: PreviewName, form: Form, token: Option<&str>) -> String {
         let scheme = if self.config.is_https { "https" } else { "http" };
-        let port = self.config.public_port.unwrap_or_else(|| self.address.port());
-        let is_usual = port == if self.config.is_https { 443 } else { 80 };
-        let port = if is_usual { String::new() } else { format!(":{port}") };
-        let domain = self.config.names.domains.first().map_or(LOCALHOST, String::as_str);
+        let domain = self.domain();
         let place = match form {
-            Form::Host => format!("{}.{domain}{port}/", name.label()),
-            Form::Path => format!("{domain}{port}{}/", name.path()),
+            Form::Host => format!("{}.{domain}/", name.label()),
+            Form::Path => format!("{domain}{}/", name.path()),
         };
         let query = token.map_or_else(String::new, |token| format!("?{}={token}", crate::headers::TOKEN));
         format!("{scheme}://{place}{query}")

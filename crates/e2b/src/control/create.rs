@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use accounts::access::WriteSandboxes;
+use accounts::Allowed;
+use accounts::access::{ReadSandboxes, WriteSandboxes};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -14,6 +15,7 @@ use serde_json::Value;
 use super::body::Body;
 use super::network::{self, Network};
 use super::view::{self, BASE};
+use super::{ports, snapshots};
 use crate::app::E2b;
 use crate::caller::May;
 use crate::problem::{Problem, Result};
@@ -56,26 +58,28 @@ struct AutoResume {
 pub(super) async fn first(
     app: State<E2b>,
     May(proof): May<WriteSandboxes>,
+    May(look): May<ReadSandboxes>,
     headers: HeaderMap,
     Body(wanted): Body<Wanted>,
 ) -> Result<(StatusCode, Json<Value>)> {
-    create(&app, &proof, &headers, wanted, FIRST_TIMEOUT).await
+    create(&app, (&proof, &look), &headers, wanted, FIRST_TIMEOUT).await
 }
 
 /// `POST /v2/sandboxes`
 pub(super) async fn second(
     app: State<E2b>,
     May(proof): May<WriteSandboxes>,
+    May(look): May<ReadSandboxes>,
     headers: HeaderMap,
     Body(wanted): Body<Wanted>,
 ) -> Result<(StatusCode, Json<Value>)> {
     let timeout = app.settings.timeout;
-    create(&app, &proof, &headers, wanted, timeout).await
+    create(&app, (&proof, &look), &headers, wanted, timeout).await
 }
 
 async fn create(
     app: &E2b,
-    proof: &accounts::Allowed<WriteSandboxes>,
+    (proof, look): (&Allowed<WriteSandboxes>, &Allowed<ReadSandboxes>),
     headers: &HeaderMap,
     wanted: Wanted,
     timeout: Duration,
@@ -90,9 +94,16 @@ async fn create(
     {
         return Err(Problem::bad("this server gives sandboxes no identity of their own; see docs/E2B.md"));
     }
+    let template = match wanted.template.as_str() {
+        BASE => app.settings.base_template.clone(),
+        name => match snapshots::find(app, look, name).await? {
+            Some(snapshot) => snapshot.to_string(),
+            None => name.to_owned(),
+        },
+    };
     let made = CreateSandbox {
         key: key(headers)?,
-        template: if wanted.template == BASE { app.settings.base_template.clone() } else { wanted.template },
+        template,
         metadata: wanted.metadata.unwrap_or_default(),
         env: wanted.env.unwrap_or_default(),
         timeout: wanted.timeout.map_or(timeout, Duration::from_secs),
@@ -102,6 +113,9 @@ async fn create(
         ..CreateSandbox::default()
     };
     let view = app.orchestrator.create(proof, made).await?;
+    if wanted.network.as_ref().is_none_or(Network::is_public) {
+        ports::open(app, proof, view.id).await?;
+    }
     Ok((StatusCode::CREATED, Json(view::handle(app, &view))))
 }
 

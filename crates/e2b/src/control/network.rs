@@ -31,6 +31,17 @@ pub(super) struct Network {
     rules: Option<Value>,
     #[serde(default, rename = "egressProxy")]
     proxy: Option<Value>,
+    #[serde(default, rename = "allowPublicTraffic")]
+    public: Option<bool>,
+    #[serde(default, rename = "maskRequestHost")]
+    host: Option<String>,
+}
+
+impl Network {
+    /// Whether its ports are open to whoever knows its id, as they are where nobody says otherwise.
+    pub(super) fn is_public(&self) -> bool {
+        self.public != Some(false)
+    }
 }
 
 /// `PUT /sandboxes/{sandbox}/network`: what is left out is undone.
@@ -54,6 +65,9 @@ pub(super) fn policy(internet: Option<bool>, network: Option<&Network>) -> Resul
     }
     if network.proxy.as_ref().is_some_and(|proxy| !proxy.is_null()) {
         return Err(Problem::bad("this server sends no traffic through a proxy of yours; see docs/E2B.md"));
+    }
+    if network.host.is_some() {
+        return Err(Problem::bad("this server tells a sandbox's servers no other host; see docs/E2B.md"));
     }
     let (allow, deny) = (network.allow.clone(), network.deny.clone());
     if internet == Some(false) {

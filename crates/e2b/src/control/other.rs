@@ -54,7 +54,8 @@ pub(super) async fn alias(
     Ok(Json(json!({ "templateID": found.name, "public": false })))
 }
 
-async fn find(app: &E2b, proof: &accounts::Allowed<ReadSandboxes>, name: &str) -> Result<Known> {
+/// The template of that name.
+pub(super) async fn find(app: &E2b, proof: &accounts::Allowed<ReadSandboxes>, name: &str) -> Result<Known> {
     let wanted = if name == BASE { app.settings.base_template.as_str() } else { name };
     let known = known(app, proof).await?;
     let found = known.into_iter().find(|template| template.name == wanted);

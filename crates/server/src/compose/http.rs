@@ -21,7 +21,7 @@ pub(crate) fn router(
     (port, gateway): (u16, Option<gateway::Gateway>),
 ) -> Router {
     let config = &context.config;
-    let of_e2b = e2b::router(e2b(context, parts, tasks));
+    let of_e2b = e2b::router(e2b(context, parts, tasks, gateway.as_ref()));
     api::router_with(
         api::Parts {
             runs: parts.runs.clone(),
@@ -56,16 +56,22 @@ fn hosts(config: &Config) -> Vec<String> {
     config.names.iter().cloned().chain(of_e2b).collect()
 }
 
-fn e2b(context: &Context, parts: &Parts, tasks: &Supervisor) -> e2b::Parts {
+fn e2b(
+    context: &Context,
+    parts: &Parts,
+    tasks: &Supervisor,
+    gateway: Option<&gateway::Gateway>,
+) -> e2b::Parts {
     let (config, otherwise) = (&context.config.e2b, e2b::Settings::default());
     e2b::Parts {
         accounts: parts.accounts.clone(),
         orchestrator: parts.orchestrator.clone(),
+        previews: parts.previews.clone(),
         ambient: context.ambient.clone(),
         supervisor: tasks.clone(),
         key: parts.e2b_key.clone(),
         settings: e2b::Settings {
-            domain: config.domain.clone(),
+            domain: config.domain.clone().or_else(|| gateway.map(gateway::Gateway::domain)),
             base_template: config.base_template.clone().unwrap_or(otherwise.base_template),
             ..otherwise
         },
