@@ -68,15 +68,14 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Makes the agent; reads what the sandbox before this one left in the state folder.
+    /// Makes the agent.
     #[must_use]
     pub fn new(setup: Setup, waits: Waits) -> Arc<Self> {
         let state = PathBuf::from(&setup.state);
-        let backgrounds = as_command_user(&setup, || Backgrounds::load(&state));
         Arc::new(Self {
             children: Children::new(waits),
             shell: Shell::new(&state),
-            backgrounds,
+            backgrounds: Backgrounds::new(&state),
             started: Started::default(),
             figures: LastFigures::default(),
             connections: Mutex::default(),
@@ -185,19 +184,8 @@ impl Agent {
     }
 }
 
-/// Does `work` with the file access of commands, in a thread of its own: a process whose first thread changes its
-/// user does not die with its parent any more, as a guest must with the launcher.
-fn as_command_user<T: Send>(setup: &Setup, work: impl FnOnce() -> T + Send) -> T {
-    std::thread::scope(|scope| {
-        let thread = scope.spawn(|| {
-            become_command_user(setup);
-            work()
-        });
-        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
-}
-
-/// Gives the calling thread the file access of commands; the agent's own user may have more.
+/// Gives the calling thread the file access of commands; the agent's own user may have more. Never the first thread:
+/// a process whose first thread changes its user does not die with its parent any more, as a guest must.
 fn become_command_user(setup: &Setup) {
     if let Some(user) = setup.run_as {
         become_user(user);

@@ -108,6 +108,31 @@ async fn an_upload_belongs_to_whom_it_is_for() -> Outcome {
 }
 
 #[tokio::test]
+async fn an_upload_without_end_is_refused_where_the_file_or_the_disk_is_full() -> Outcome {
+    let world = World::new()?;
+    let subject = world.sandbox(|spec| spec.limits.file_size_bytes = 3 << 20).await?;
+    let endless = || {
+        let piece = bytes::Bytes::from(vec![7; 64 << 10]);
+        futures_util::stream::repeat_with(move || Ok(piece.clone())).boxed()
+    };
+    let refused = subject.sandbox.upload("file", endless(), UploadOptions::default());
+    match tokio::time::timeout(std::time::Duration::from_secs(60), refused).await? {
+        Err(SandboxError::File { fault: sandbox::FileFault::TooLarge, .. }) => {}
+        other => panic!("{other:?}"),
+    }
+    // The guest lives, and nothing is left of it.
+    assert_eq!(subject.sandbox.list("", 1).await?.len(), 0);
+    let small = world.sandbox(|spec| spec.limits.memory_bytes = 64 << 20).await?;
+    let refused = small.sandbox.upload("/dev/shm/file", endless(), UploadOptions::default());
+    match tokio::time::timeout(std::time::Duration::from_secs(60), refused).await? {
+        Err(SandboxError::DiskFull { .. }) => {}
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(small.sandbox.list("/dev/shm", 1).await?.len(), 0);
+    Ok(())
+}
+
+#[tokio::test]
 async fn figures_have_the_limits_of_the_sandbox_and_count_memory_once() -> Outcome {
     if !is_root() {
         return Ok(());

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use super::{Agent, lock};
 use crate::protocol::{Background, Failure, Reply};
@@ -13,9 +13,15 @@ use crate::protocol::{Background, Failure, Reply};
 /// What a background process runs: the shell's saved directory and exports, then the command line.
 const START: &str = r#"[ -f "$1" ] && . "$1" 2>/dev/null; eval "$2""#;
 
-/// The background processes of this sandbox and of the one before it.
+/// The background processes of this sandbox and of the one before it. The list is read when somebody asks first:
+/// a sandbox that nobody asks needs no disk to begin.
 pub(super) struct Backgrounds {
     folder: PathBuf,
+    file: PathBuf,
+    loaded: OnceLock<Loaded>,
+}
+
+struct Loaded {
     lost: Vec<Background>,
     list: Arc<Mutex<List>>,
 }
@@ -27,25 +33,35 @@ struct List {
 }
 
 impl Backgrounds {
-    /// Reads the list that the sandbox before this one left: what stands in it is lost.
-    pub(super) fn load(state: &Path) -> Self {
+    /// Keeps its list in `state`.
+    pub(super) fn new(state: &Path) -> Self {
         let (folder, file) = (state.join("background"), state.join("background.json"));
-        let lost: Vec<Background> =
-            fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-        let last_number = highest_number(&folder);
-        let list = List { file, last_number, running: BTreeMap::new() };
-        list.save();
-        Self { folder, lost, list: Arc::new(Mutex::new(list)) }
+        Self { folder, file, loaded: OnceLock::new() }
+    }
+
+    /// Reads the list that the sandbox before this one left: what stands in it is lost.
+    fn loaded(&self) -> &Loaded {
+        self.loaded.get_or_init(|| {
+            let left = fs::read(&self.file).ok();
+            let lost: Vec<Background> =
+                left.as_ref().and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default();
+            let last_number = highest_number(&self.folder);
+            let list = List { file: self.file.clone(), last_number, running: BTreeMap::new() };
+            if left.is_some() {
+                list.save();
+            }
+            Loaded { lost, list: Arc::new(Mutex::new(list)) }
+        })
     }
 
     /// What runs.
     pub(super) fn running(&self) -> Vec<Background> {
-        lock(&self.list).running.values().cloned().collect()
+        lock(&self.loaded().list).running.values().cloned().collect()
     }
 
     /// What ran when the sandbox before this one was lost.
     pub(super) fn lost(&self) -> Vec<Background> {
-        self.lost.clone()
+        self.loaded().lost.clone()
     }
 
     /// Starts a command line.
@@ -54,7 +70,8 @@ impl Backgrounds {
             program: command.to_owned(),
             message: super::files::words(&error),
         };
-        let mut list = lock(&self.list);
+        let shared = &self.loaded().list;
+        let mut list = lock(shared);
         let number = list.last_number + 1;
         fs::create_dir_all(&self.folder).map_err(fail)?;
         let output_path = self.folder.join(format!("{number}.log"));
@@ -73,7 +90,7 @@ impl Backgrounds {
         };
         list.running.insert(number, background.clone());
         list.save();
-        let (shared, stopped) = (Arc::clone(&self.list), Arc::clone(&agent.stopped));
+        let (shared, stopped) = (Arc::clone(shared), Arc::clone(&agent.stopped));
         let _ = std::thread::Builder::new().stack_size(64 << 10).spawn(move || {
             running.wait();
             if stopped.load(Ordering::Acquire) {

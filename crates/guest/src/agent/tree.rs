@@ -16,6 +16,9 @@ use crate::protocol::{Failure, FileFault, FileInfo, FileKind};
 /// The most entries that one listing gives.
 const LISTED: usize = 50_000;
 
+/// The most bytes that their paths have together: the answer is one frame.
+const LISTED_BYTES: usize = 8 << 20;
+
 /// Looks at one.
 pub(super) fn stat(agent: &Agent, path: &str) -> Result<FileInfo, Failure> {
     let resolved = agent.resolve(path);
@@ -82,7 +85,7 @@ fn normal(path: &Path) -> PathBuf {
 pub(super) fn list(agent: &Agent, path: &str, depth: u32) -> Result<Vec<FileInfo>, Failure> {
     let base = agent.resolve(path);
     let names = Names::load();
-    let mut found = Vec::new();
+    let (mut found, mut bytes) = (Vec::new(), 0);
     let mut open = vec![(base.clone(), depth.max(1))];
     while let Some((folder, depth)) = open.pop() {
         let entries = match fs::read_dir(&folder) {
@@ -93,8 +96,10 @@ pub(super) fn list(agent: &Agent, path: &str, depth: u32) -> Result<Vec<FileInfo
         };
         for entry in entries.filter_map(Result::ok) {
             let Ok(metadata) = entry.metadata() else { continue };
-            if found.len() >= LISTED {
-                let message = format!("holds more than {LISTED} entries; list fewer levels");
+            bytes += entry.path().as_os_str().len();
+            if found.len() >= LISTED || bytes > LISTED_BYTES {
+                let message =
+                    format!("holds more than {LISTED} entries or very long paths; list fewer levels");
                 return Err(Failure::File { path: path.to_owned(), message, fault: FileFault::TooLarge });
             }
             if metadata.is_dir() && depth > 1 {

@@ -33,7 +33,9 @@ async fn read_until(
 ) -> Result<Heard, Box<dyn std::error::Error>> {
     let mut told = Heard::default();
     while told.ended.is_none() && !enough(&told) {
-        let Some(event) = tokio::time::timeout(LONG, events.next()).await? else { break };
+        let next = tokio::time::timeout(LONG, events.next()).await;
+        let next = next.map_err(|_| format!("nothing comes after {:.2000}", format!("{told:?}")))?;
+        let Some(event) = next else { break };
         match event? {
             ProcessEvent::Stdout(bytes) => told.stdout += &String::from_utf8_lossy(&bytes),
             ProcessEvent::Stderr(bytes) => told.stderr += &String::from_utf8_lossy(&bytes),
@@ -194,16 +196,29 @@ pub async fn a_terminal_is_one(provider: &dyn SandboxProvider) -> Outcome {
     read_until(&mut events, |told| told.pty.contains("40 120\r\n")).await?;
     typed("sleep 1023\n").await?;
     read_until(&mut events, |told| told.pty.contains("sleep 1023")).await?;
-    // Before the program has the terminal, the shell may take the letter itself: it is typed until it works.
-    let interrupted = async {
-        typed("\x03").await?;
-        typed("echo back$((40+2))\n").await
+    // While the program does not have the terminal yet, the shell takes the letter itself: it is typed until it works.
+    let back = async {
+        loop {
+            typed("\x03").await?;
+            typed("echo back$((40+2))\n").await?;
+            let answer = read_until(&mut events, |told| told.pty.contains("back42\r\n"));
+            if let Ok(told) = tokio::time::timeout(Duration::from_millis(300), answer).await {
+                return told;
+            }
+        }
     };
-    interrupted.await?;
-    read_until(&mut events, |told| told.pty.contains("back42\r\n")).await?;
-    sandbox.close_input(by_pid(&process)).await?;
-    let told = read_until(&mut events, |_| false).await?;
-    assert!(told.ended.is_some(), "{told:?}");
+    tokio::time::timeout(LONG, back).await??;
+    // Before the shell reads from its terminal, the letter that ends the input means nothing to it.
+    let ended = async {
+        loop {
+            let _ = sandbox.close_input(by_pid(&process)).await;
+            let end = read_until(&mut events, |_| false);
+            if let Ok(told) = tokio::time::timeout(Duration::from_millis(300), end).await {
+                return told;
+            }
+        }
+    };
+    assert!(tokio::time::timeout(LONG, ended).await??.ended.is_some());
     Ok(())
 }
 
@@ -242,10 +257,12 @@ pub async fn a_slow_follower_misses_output_and_is_told(provider: &dyn SandboxPro
 /// A child that keeps the output open does not delay the end, and lives on.
 pub async fn a_child_that_stays_does_not_delay_the_end(provider: &dyn SandboxProvider) -> Outcome {
     let subject = Subject::new(provider).await?;
-    let process =
-        subject.sandbox.start(shell("(read x <go; yes | head -c 1000000; touch lived) & echo now")).await?;
     subject.sh("mkfifo go").await?;
-    let told = tokio::time::timeout(Duration::from_secs(10), read_all(&subject, &process)).await??;
+    // More than a pipe holds: it could not go on if nobody read it.
+    let command = "(read x <go; yes | head -c 1000000; touch lived) & echo now";
+    let process = subject.sandbox.start(shell(command)).await?;
+    let told = tokio::time::timeout(LONG, read_all(&subject, &process)).await??;
     assert_eq!((told.stdout.as_str(), told.ended), ("now\n", Some((0, None))));
-    Ok(())
+    subject.sh("echo >go").await?;
+    eventually(|| async { Ok(subject.sandbox.stat("lived").await.is_ok()) }).await
 }

@@ -124,6 +124,7 @@ impl Entry {
             if !ended && ready.last() == Some(&true) {
                 self.take_the_rest(&mut open, &mut piece);
                 self.log.finish(self.running.outcome());
+                *lock(&self.input) = None;
                 ended = true;
             }
         }
