@@ -91,7 +91,8 @@ async fn an_upload_belongs_to_whom_it_is_for() -> Outcome {
     let world = World::new()?;
     let subject = world.plain().await?;
     let bytes = || futures_util::stream::iter([Ok(bytes::Bytes::from_static(b"text"))]).boxed();
-    let options = UploadOptions { user: Some("root".to_owned()), mode: Some(0o600), ..UploadOptions::default() };
+    let options =
+        UploadOptions { user: Some("root".to_owned()), mode: Some(0o600), ..UploadOptions::default() };
     let info = subject.sandbox.upload("a/f", bytes(), options).await?;
     assert_eq!((info.uid, info.owner.as_str(), info.mode), (0, "root", 0o600));
     // The same connection serves the user of commands afterwards, without root's rights.
@@ -149,7 +150,7 @@ held = b'x' * (64 << 20)
 for number in range(7):
     if os.fork() == 0:
         break
-time.sleep(1032)";
+time.sleep(1045)";
     let order = StartProcess {
         argv: ["python3", "-c", share].map(str::to_owned).to_vec(),
         ..StartProcess::default()
@@ -185,11 +186,11 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)
 for number in range(40):
     try:
         if os.fork() == 0:
-            time.sleep(1031)
+            time.sleep(1044)
     except OSError:
         pass
 print('full', flush=True)
-time.sleep(1031)";
+time.sleep(1044)";
     let order =
         StartProcess { argv: ["python3", "-c", bomb].map(str::to_owned).to_vec(), ..StartProcess::default() };
     let process = subject.sandbox.start(order).await?;

@@ -121,7 +121,7 @@ pub async fn a_signal_reaches_the_group_and_a_kill_everything(provider: &dyn San
     let subject = Subject::new(provider).await?;
     let sandbox = &subject.sandbox;
     let process =
-        sandbox.start(shell("trap 'echo caught; exit 5' TERM; echo ready; sleep 1020 & wait")).await?;
+        sandbox.start(shell("trap 'echo caught; exit 5' TERM; sleep 1040 & echo ready; wait")).await?;
     let mut events = sandbox.follow(by_pid(&process), true).await?;
     read_until(&mut events, |told| told.stdout == "ready\n").await?;
     assert!(sandbox.signal(by_pid(&process), 15).await?);
@@ -130,7 +130,7 @@ pub async fn a_signal_reaches_the_group_and_a_kill_everything(provider: &dyn San
     assert!(!sandbox.signal(by_pid(&process), 15).await?);
 
     let stubborn =
-        "trap '' TERM HUP INT; (trap '' TERM; exec setsid sleep 1021) & echo $!; while :; do sleep 1; done";
+        "trap '' TERM HUP INT; (trap '' TERM; exec setsid sleep 1041) & echo $!; while :; do sleep 1; done";
     let process = sandbox.start(shell(stubborn)).await?;
     let mut events = sandbox.follow(by_pid(&process), true).await?;
     let child = read_until(&mut events, |told| told.stdout.ends_with('\n')).await?.stdout;
@@ -161,7 +161,7 @@ pub async fn an_unknown_process_is_told(provider: &dyn SandboxProvider) -> Outco
             }
         }
     }
-    let plain = sandbox.start(shell("sleep 1022")).await?;
+    let plain = sandbox.start(shell("sleep 1042")).await?;
     assert!(matches!(sandbox.resize(by_pid(&plain), size).await, Err(SandboxError::NoProcess { .. })));
     assert!(sandbox.signal(by_pid(&plain), 9_999).await.is_err());
     let missing = StartProcess { argv: vec!["no-such-program".to_owned()], ..StartProcess::default() };
@@ -194,8 +194,8 @@ pub async fn a_terminal_is_one(provider: &dyn SandboxProvider) -> Outcome {
     sandbox.resize(by_pid(&process), PtySize { columns: 120, rows: 40 }).await?;
     typed("stty size\n").await?;
     read_until(&mut events, |told| told.pty.contains("40 120\r\n")).await?;
-    typed("sleep 1023\n").await?;
-    read_until(&mut events, |told| told.pty.contains("sleep 1023")).await?;
+    typed("sleep 1043\n").await?;
+    read_until(&mut events, |told| told.pty.contains("sleep 1043")).await?;
     // While the program does not have the terminal yet, the shell takes the letter itself: it is typed until it works.
     let back = async {
         loop {
