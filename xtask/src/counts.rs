@@ -57,6 +57,27 @@ pub(crate) fn of_vitest(output: &str) -> Option<Counts> {
     })
 }
 
+/// `2 failed, 33 passed, 1 error in 5.03s`, the last such line.
+pub(crate) fn of_pytest(output: &str) -> Option<Counts> {
+    let plain = without_colour(output);
+    let line = plain.lines().rev().find_map(|line| {
+        let outcomes = line.trim_matches(['=', ' ']).rsplit_once(" in ")?.0;
+        let is_summary = ["passed", "failed", "error", "errors"].iter().any(|word| outcomes.ends_with(word));
+        is_summary.then_some(outcomes)
+    })?;
+    let count = |word: &str| number_before(line, word).unwrap_or(0);
+    Some(Counts { passed: count("passed"), failed: count("failed") + count("error") + count("errors") })
+}
+
+/// `# pass 10` and `# fail 0`.
+pub(crate) fn of_tap(output: &str) -> Option<Counts> {
+    let count = |name: &str| {
+        let mut values = output.lines().rev().filter_map(|line| line.strip_prefix("# ")?.strip_prefix(name));
+        values.find_map(|value| value.trim().parse::<u64>().ok())
+    };
+    Some(Counts { passed: count("pass ")?, failed: count("fail ")? + count("cancelled ").unwrap_or(0) })
+}
+
 /// `3 passed, 0 failed` alone on a line.
 pub(crate) fn of_closing_line(output: &str) -> Option<Counts> {
     without_colour(output).lines().rev().find_map(|line| {

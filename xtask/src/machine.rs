@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{npm, run};
+use crate::{npm, run, sdks};
 
 struct Need {
     /// What a person would call it.
@@ -25,6 +25,8 @@ const REDIS: Need = Need {
 };
 const CHROMIUM: Need =
     Need { what: "Chromium", packages: &["chromium", "chromium-browser"], present: || chromium().is_some() };
+const PYTHON: Need =
+    Need { what: "Python with venv", packages: &["python3-venv"], present: sdks::has_python };
 const FONTS: Need = Need {
     what: "fonts",
     packages: &["fonts-dejavu-core"],
@@ -34,10 +36,11 @@ const FONTS: Need = Need {
 /// Everything that `cargo xtask test` uses.
 pub(crate) fn for_tests() -> Result<(), String> {
     node()?;
-    packages(&[GIT, BASH, COMPILER, POSTGRES, REDIS, CHROMIUM, FONTS])?;
+    packages(&[GIT, BASH, COMPILER, POSTGRES, REDIS, CHROMIUM, FONTS, PYTHON])?;
     crates()?;
     npm::install_web()?;
-    npm::install_emulators()
+    npm::install_emulators()?;
+    sdks::install()
 }
 
 /// What the demo uses: git and a C compiler, and Node to build the web.

@@ -15,6 +15,7 @@ mod guest;
 mod machine;
 mod npm;
 mod run;
+mod sdks;
 mod servers;
 mod suite;
 mod tidy;
@@ -33,6 +34,7 @@ cargo xtask <command>
   bench [flags]  measure the release binary (--write: into docs/BENCHMARKS.md; --only NAME; --list)
   ui             build, serve the API with the demo's model, and serve the web with live reload
   ci [--cold]    run .ci/run in a fresh clone of HEAD
+  sdks           build, and run E2B's SDKs against the program
   guest          build the static program that runs inside every sandbox
   setup          install what test needs, and nothing else
 ";
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         "bench" => bench::run(rest),
         "ui" => ui::run(rest),
         "ci" => ci::run(rest),
+        "sdks" => sdks::run(),
         "guest" => guest::build().map(|path| println!("{}", path.display())),
         "setup" => machine::for_tests(),
         "help" | "--help" | "-h" => {

@@ -69,6 +69,11 @@ pub(crate) fn web_script(script: &str) -> std::process::Command {
     command
 }
 
+/// The packages that a folder's own lock file names, without their scripts.
+pub(crate) fn install_in(folder: &Path) -> Result<(), String> {
+    install(folder, &["ci", "--ignore-scripts"])
+}
+
 fn browsers() -> PathBuf {
     workspace::cache().join("browsers")
 }

@@ -75,7 +75,8 @@ pub(crate) fn redis() -> Result<Server, String> {
     start(redis, folder, url, || TcpStream::connect(("127.0.0.1", port)).is_ok())
 }
 
-fn start(
+/// Starts a server and waits until it is ready; its folder goes when it ends.
+pub(crate) fn start(
     mut command: Command,
     folder: PathBuf,
     url: String,
@@ -114,7 +115,7 @@ fn as_nobody(program: &Path) -> Command {
 }
 
 /// A new folder that the server's user may write; what killed predecessors left is removed.
-fn own_folder(kind: &str) -> Result<PathBuf, String> {
+pub(crate) fn own_folder(kind: &str) -> Result<PathBuf, String> {
     let parent = std::env::temp_dir();
     let prefix = format!("journeyman-test-{kind}-");
     for entry in std::fs::read_dir(&parent).into_iter().flatten().flatten() {

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::counts::{self, Counts};
+use crate::sdks::Sandboxes;
 use crate::{demo, guest, machine, npm, run, servers, tidy, workspace};
 
 /// What each step brought.
@@ -94,6 +95,16 @@ fn rust(ledger: &mut Ledger) {
     let read = if nextest { counts::of_nextest } else { counts::of_cargo_test };
     ledger.tests("rust tests", &mut tests, read);
     document_tests(ledger);
+    sdks(ledger);
+}
+
+/// E2B's own clients against the built program.
+fn sdks(ledger: &mut Ledger) {
+    let mut started = None;
+    ledger.must("server for e2b", || Sandboxes::start().map(|server| started = Some(server)));
+    let Some(server) = started else { return };
+    ledger.tests("e2b sdk python", with_surroundings(&mut server.python()), counts::of_pytest);
+    ledger.tests("e2b sdk javascript", with_surroundings(&mut server.javascript()), counts::of_tap);
 }
 
 fn start(

@@ -43,3 +43,17 @@ fn a_closing_line_stands_alone() {
     assert_eq!(of_closing_line("opening the page\n9 passed, 1 failed\n"), counts(9, 1));
     assert_eq!(of_closing_line("we say: 9 passed, 1 failed today"), None);
 }
+
+#[test]
+fn pytest_counts_errors_as_failures() {
+    assert_eq!(of_pytest("......\n35 passed in 5.03s\n"), counts(35, 0));
+    assert_eq!(of_pytest("== 2 failed, 33 passed, 1 error in 61.20s (0:01:01) ==\n"), counts(33, 3));
+    assert_eq!(of_pytest("1 passed, 2 errors in 0.1s"), counts(1, 2));
+    assert_eq!(of_pytest("no tests ran in 0.01s\n"), None);
+}
+
+#[test]
+fn tap_counts_what_was_cut_off_as_failed() {
+    assert_eq!(of_tap("ok 1 - x\n# tests 10\n# suites 1\n# pass 9\n# fail 0\n# cancelled 1\n"), counts(9, 1));
+    assert_eq!(of_tap("Error: cannot find module"), None);
+}
