@@ -101,7 +101,9 @@ fn environment_keys(context: &Context) -> Vec<ProviderSource> {
 }
 
 fn hooks(context: &Context, parts: &Parts) -> Hooks {
-    let (native, scratch) = (parts.native.clone(), context.folder.scratch());
+    let (mut native, scratch) = (parts.native.clone(), context.folder.scratch());
+    // The look has a launcher of its own, which clears its folder up when it ends: never that of the runs.
+    native.runtime_dir.as_mut_os_string().push("-look");
     let (source, models) = (parts.source.clone(), parts.models.clone());
     Hooks {
         doctor: Box::new(move || {

@@ -148,3 +148,13 @@ fn a_full_disk_is_named_and_what_was_acknowledged_is_kept() {
     let first = listed["items"].as_array().into_iter().flatten().find(|run| run["number"] == 1).cloned();
     assert_eq!(first.map(|run| run["state"].clone()), Some("succeeded".into()));
 }
+
+#[test]
+fn a_server_that_was_looked_at_by_doctor_still_makes_sandboxes() {
+    let (program, repository) = (Program::new(JOURNEYMAN), Repository::with(&[("a.txt", "one\n")]));
+    let (model, path) = (program.script("writes", WRITES_A_FILE), repository.path());
+    let (_server, _) = program.up();
+    program.run(&["doctor", "--json"]);
+    let done = program.run(&["do", "w", "--repo", &path.to_string_lossy(), "--model", &model, "--json"]);
+    assert_eq!(done.with_code(0).last_json()["state"], "succeeded");
+}
