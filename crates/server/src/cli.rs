@@ -3,13 +3,13 @@
 
 pub(crate) mod boxes;
 pub(crate) mod run;
+pub(crate) mod sandbox;
 pub(crate) mod setup;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use boxes::BoxCommand;
 use run::{
     AnswerArgs, ApproveArgs, ArtifactCommand, ContinueArgs, DiffArgs, DoArgs, RefuseArgs, ResumeArgs, RunArg,
     RunCommand, SteerArgs, StopArgs, WatchArgs,
@@ -110,9 +110,9 @@ pub(crate) enum Command {
     /// List and fetch what runs have kept
     #[command(subcommand)]
     Artifact(ArtifactCommand),
-    /// Sandboxes: what comes in and what goes out
+    /// Make and use sandboxes of their own
     #[command(subcommand)]
-    Box(BoxCommand),
+    Box(sandbox::BoxCommand),
     /// Make, list and revoke API tokens
     #[command(subcommand)]
     Token(TokenCommand),

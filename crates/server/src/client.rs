@@ -2,6 +2,7 @@
 //! socket are cheap, and none waits behind a stream.
 
 pub(crate) mod stream;
+mod transfer;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use tokio::net::UnixStream;
 
 use crate::error::{Failure, Result, chain};
 use crate::exit::Exit;
+pub(crate) use transfer::Wire;
 
 /// A client of one owner.
 #[derive(Clone)]

@@ -7,6 +7,7 @@ mod reference;
 mod result;
 mod rules;
 mod runs;
+mod sandbox;
 mod setup;
 mod start;
 mod steer;
@@ -56,7 +57,7 @@ async fn dispatch(context: &Context, command: Option<Command>) -> Result<Exit> {
         Some(Command::Diff(args)) => Box::pin(result::diff(context, args)).await,
         Some(Command::Apply(args)) => Box::pin(result::apply(context, args)).await,
         Some(Command::Artifact(command)) => Box::pin(result::artifact(context, command)).await,
-        Some(Command::Box(command)) => Box::pin(boxes::boxes(context, command)).await,
+        Some(Command::Box(command)) => Box::pin(sandbox::sandbox(context, command)).await,
         Some(Command::Token(command)) => Box::pin(setup::token(context, command)).await,
         Some(Command::Project(command)) => Box::pin(setup::project(context, command)).await,
         Some(Command::Rule(command)) => Box::pin(rules::rule(context, command)).await,

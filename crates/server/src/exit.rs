@@ -4,30 +4,31 @@ use std::process::ExitCode;
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
 pub(crate) enum Exit {
     /// It did what was asked.
-    Ok = 0,
+    Ok,
     /// Something is wrong with Journeyman or this machine.
-    Internal = 1,
+    Internal,
     /// The command or its input makes no sense.
-    Usage = 2,
+    Usage,
     /// The run ended without reaching its goal.
-    RunFailed = 3,
+    RunFailed,
     /// A sign-in or a permission is missing.
-    Denied = 4,
+    Denied,
     /// The run waits for a person.
-    NeedsYou = 5,
+    NeedsYou,
     /// A budget, a quota or a breaker stopped the run, or it sleeps.
-    Limit = 6,
+    Limit,
     /// The server cannot be reached.
-    Unreachable = 7,
+    Unreachable,
     /// There is no such thing.
-    NotFound = 8,
+    NotFound,
     /// Something stands against it.
-    Conflict = 9,
+    Conflict,
     /// Ctrl-C.
-    Interrupted = 130,
+    Interrupted,
+    /// A command in a sandbox ended so: `journeyman box exec` passes it on.
+    Of(u8),
 }
 
 /// Every exit code with its meaning, as `journeyman help exit-codes` prints it.
@@ -51,7 +52,20 @@ pub(crate) const TABLE: &[(Exit, &str)] = &[
 impl Exit {
     /// The number that the shell sees.
     pub(crate) const fn number(self) -> u8 {
-        self as u8
+        match self {
+            Self::Ok => 0,
+            Self::Internal => 1,
+            Self::Usage => 2,
+            Self::RunFailed => 3,
+            Self::Denied => 4,
+            Self::NeedsYou => 5,
+            Self::Limit => 6,
+            Self::Unreachable => 7,
+            Self::NotFound => 8,
+            Self::Conflict => 9,
+            Self::Interrupted => 130,
+            Self::Of(code) => code,
+        }
     }
 }
 

@@ -89,14 +89,14 @@ impl From<orchestrator::Error> for Problem {
         let detail = error.to_string();
         match error {
             E::NotFound(_) => not_found("sandbox_not_found", detail, "journeyman box list"),
-            E::TemplateNotFound(_) => not_found("template_not_found", detail, "journeyman box template list"),
-            E::SnapshotNotFound(_) => not_found("snapshot_not_found", detail, "journeyman box snapshot list"),
+            E::TemplateNotFound(_) => not_found("template_not_found", detail, "journeyman box templates"),
+            E::SnapshotNotFound(_) => not_found("snapshot_not_found", detail, "journeyman box snapshots"),
             E::Invalid(_) => Self::invalid(detail),
             E::KeyConflict => idempotency_conflict(),
             E::Asleep { id, .. } => Self::new(StatusCode::CONFLICT, "sandbox_asleep", detail)
                 .with_fix(format!("journeyman box resume {id}")),
             E::Suspended { .. } => Self::new(StatusCode::CONFLICT, "sandbox_suspended", detail)
-                .with_fix("who looks after this server can lift it: journeyman box lift SANDBOX"),
+                .with_fix("ask who looks after this server, or delete it: journeyman box rm SANDBOX"),
             E::OverQuota { .. } => Self::new(StatusCode::TOO_MANY_REQUESTS, "sandbox_quota", detail)
                 .with_fix("delete or pause sandboxes that are not needed: journeyman box list"),
             E::RateLimited { retry_after_seconds } => {

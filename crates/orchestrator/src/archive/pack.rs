@@ -46,16 +46,16 @@ impl Packer {
         }
         if kind.is_char_device() || kind.is_block_device() {
             return if kind.is_char_device() && about.rdev() == 0 {
-                self.entry(from, name, &about, EntryType::Regular, &[(WHITEOUT.to_owned(), b"1".to_vec())])
+                self.entry((from, name), &about, EntryType::Regular, &[(WHITEOUT.to_owned(), b"1".to_vec())])
             } else {
                 Ok(())
             };
         }
         if kind.is_symlink() {
-            return self.entry(from, name, &about, EntryType::Symlink, &[]);
+            return self.entry((from, name), &about, EntryType::Symlink, &[]);
         }
         if kind.is_dir() {
-            self.entry(from, name, &about, EntryType::Directory, &[])?;
+            self.entry((from, name), &about, EntryType::Directory, &[])?;
             let mut entries = fs::read_dir(from)?.collect::<io::Result<Vec<_>>>()?;
             entries.sort_by_key(fs::DirEntry::file_name);
             return entries.iter().try_for_each(|entry| {
@@ -64,13 +64,12 @@ impl Packer {
                 if is_scratch { Ok(()) } else { self.add(&entry.path(), &name.join(entry.file_name())) }
             });
         }
-        self.entry(from, name, &about, EntryType::Regular, &[])
+        self.entry((from, name), &about, EntryType::Regular, &[])
     }
 
     fn entry(
         &mut self,
-        from: &Path,
-        name: &Path,
+        (from, name): (&Path, &Path),
         about: &Metadata,
         kind: EntryType,
         more: &[(String, Vec<u8>)],

@@ -9,6 +9,7 @@ mod people;
 mod remotes;
 mod repositories;
 mod restart;
+mod sandbox;
 mod small_disk;
 mod terminal;
 mod work;

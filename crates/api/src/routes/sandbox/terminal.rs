@@ -178,6 +178,14 @@ impl Terminal {
 
     /// Returns whether the client stays.
     async fn hear(&mut self, message: Message) -> std::result::Result<bool, SandboxError> {
+        match self.take(message).await {
+            // It has just ended, and its end is about to be told.
+            Err(SandboxError::NoProcess { .. }) => Ok(true),
+            taken => taken,
+        }
+    }
+
+    async fn take(&mut self, message: Message) -> std::result::Result<bool, SandboxError> {
         match message {
             Message::Binary(bytes) => {
                 self.orchestrator.touch(self.id);

@@ -6,16 +6,16 @@ super::codes! {
         "journeyman box list";
     "template_not_found" NotFound: "There is no such template.",
         "The name or its version is wrong.",
-        "journeyman box template list";
+        "journeyman box templates";
     "snapshot_not_found" NotFound: "There is no such snapshot.",
         "The id is wrong, or the snapshot was removed.",
-        "journeyman box snapshot list";
+        "journeyman box snapshots";
     "sandbox_asleep" Conflict: "The sandbox rests, and this does not wake it.",
         "It was paused, stopped or archived; looking at a sandbox never wakes it.",
         "journeyman box resume SANDBOX";
     "sandbox_suspended" Conflict: "The sandbox was taken out of use because of what it did.",
         "It broke a rule that guards the machine; the message names it.",
-        "who looks after this server can lift it: journeyman box lift SANDBOX";
+        "ask who looks after this server, or delete it: journeyman box rm SANDBOX";
     "sandbox_quota" Limit: "The organisation has as many sandboxes as it may have.",
         "Each organisation may have so many running at once.",
         "delete or pause those that are not needed: journeyman box list";
@@ -25,9 +25,6 @@ super::codes! {
     "sandbox_state" Conflict: "The sandbox's state does not allow that.",
         "It is changing, failed, or is already where you want it.",
         "journeyman box show SANDBOX";
-    "sandbox_gone" Conflict: "The sandbox's processes are gone.",
-        "It was stopped or killed, or it ran out of memory or time.",
-        "journeyman box resume SANDBOX; its files are kept";
     "sandbox_full" Limit: "The sandbox is at one of its limits.",
         "It has as many processes as it may have.",
         "end some of its processes, or make one with more: resources.processes";
@@ -58,9 +55,6 @@ super::codes! {
     "port_in_use" Conflict: "Something in the sandbox listens on that port already.",
         "A port has one listener.",
         "use another port";
-    "server_needed" Usage: "A sandbox of its own needs a running server.",
-        "Sandboxes end with the process that holds them, and this command would be it.",
-        "journeyman up";
     "copy_unclear" Usage: "One side of a copy is a sandbox, the other is not.",
         "journeyman box cp copies between this machine and one sandbox.",
         "journeyman box cp FILE SANDBOX:PATH, or journeyman box cp SANDBOX:PATH FILE";
