@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::backends::Backends;
 use crate::name::{Form, LOCALHOST, Names, PreviewName};
-use crate::outbound::{Requests, requests};
+use crate::outbound::Pool;
 use crate::previews::Previews;
 use crate::request::answer;
 
@@ -71,7 +71,7 @@ pub(crate) struct Shared {
     pub(crate) is_https: bool,
     pub(crate) previews: Previews,
     pub(crate) backends: Arc<dyn Backends>,
-    pub(crate) requests: Requests,
+    pub(crate) pool: Arc<Pool>,
     pub(crate) ambient: Ambient,
     pub(crate) supervisor: Supervisor,
     limits: Limits,
@@ -97,7 +97,7 @@ impl Gateway {
         let shared = Arc::new(Shared {
             names: config.names.clone(),
             is_https: config.is_https || tls.is_some(),
-            requests: requests(backends.clone()),
+            pool: Arc::new(Pool::new(backends.clone(), ambient.clone())),
             previews,
             backends,
             ambient,
@@ -108,6 +108,8 @@ impl Gateway {
         let config = GatewayConfig { is_https: shared.is_https, ..config };
         let (previews, stop) = (shared.previews.clone(), supervisor.stopping());
         supervisor.spawn("gateway revocations", async move { previews.follow(stop).await });
+        let (pool, stop) = (shared.pool.clone(), supervisor.stopping());
+        supervisor.spawn("gateway connections", async move { pool.sweep(stop).await });
         supervisor.spawn("gateway", accept(listener, shared));
         Ok(Self { address, config: Arc::new(config) })
     }

@@ -12,10 +12,9 @@ use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 
 use crate::backends::Place;
 use crate::gateway::Shared;
-use crate::guarded::Guarded;
+use crate::guarded::{Guarded, Source};
 use crate::headers::{self, Context};
 use crate::name::{BadName, Form, Named, PreviewName};
-use crate::outbound::{authority, not_there};
 use crate::pages::{Page, WAKE_PATH};
 use crate::registry::Entry;
 use crate::upgrade;
@@ -225,31 +224,26 @@ async fn forward(
         head.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         head.headers.insert(header::UPGRADE, protocol);
     }
-    head.uri = Uri::builder()
-        .scheme("http")
-        .authority(authority(place))
-        .path_and_query(asked.path.as_str())
-        .build()
-        .map_err(|error| crate::backends::NotThere::Failed(error.to_string()))?;
+    head.uri =
+        asked.path.parse::<Uri>().map_err(|error| crate::backends::NotThere::Failed(error.to_string()))?;
     head.version = Version::HTTP_11;
     head.extensions.clear();
-    let response = shared.requests.request(Request::from_parts(head, body)).await;
-    let mut response = response.map_err(|error| not_there(&error))?;
+    let (response, line) = shared.pool.request(place, Request::from_parts(head, body)).await?;
     let is_upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    let inside = is_upgraded.then(|| hyper::upgrade::on(&mut response));
     let protocol = response.headers().get(header::UPGRADE).cloned();
     let (mut head, body) = response.into_parts();
     headers::outward(&mut head.headers, &context);
     head.version = Version::HTTP_11;
     head.extensions.clear();
     if is_upgraded {
-        let (Some(outside), Some(inside), Some(protocol)) = (outside, inside, protocol) else {
+        let (Some(outside), Some(protocol)) = (outside, protocol) else {
             return Err(crate::backends::NotThere::Failed("it switched protocols unasked".to_owned()));
         };
         head.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         head.headers.insert(header::UPGRADE, protocol);
-        shared.supervisor.spawn("gateway upgrade", upgrade::copy(outside, inside, entry));
+        shared.supervisor.spawn("gateway upgrade", upgrade::copy(outside, line.into_stream(), entry));
         return Ok(Response::from_parts(head, Either::Left(Full::default())));
     }
-    Ok(Response::from_parts(head, Either::Right(Guarded::new(body, entry))))
+    let source = Source { pool: shared.pool.clone(), place, line };
+    Ok(Response::from_parts(head, Either::Right(Guarded::new(body, entry, source))))
 }
