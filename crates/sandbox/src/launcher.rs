@@ -3,6 +3,7 @@
 //! The product starts itself again in this role, because cloning a process that has other threads is not safe.
 //! It gets orders over its standard input, a socket; when that closes, it kills every sandbox and ends.
 
+mod bwrap;
 mod cgroups;
 mod child;
 mod guest_image;

@@ -1,5 +1,6 @@
 //! Sandboxes behind one trait: `native` (namespaces of this host's kernel) and `fake` (for tests).
 
+mod bwrap;
 mod client;
 #[cfg(feature = "contract")]
 pub mod contract;
@@ -12,6 +13,7 @@ mod layout;
 pub mod native;
 pub mod provider;
 
+pub use bwrap::BwrapProvider;
 pub use error::{FileFault, SandboxError};
 pub use layout::{HOME, WORKSPACE, workspace_folder};
 pub use native::{LauncherProgram, NativeConfig, NativeProvider, Probe, probe};

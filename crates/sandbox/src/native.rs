@@ -106,6 +106,11 @@ impl NativeProvider {
     /// [`SandboxError::Unsupported`] on a machine that is not x86-64, and [`SandboxError::Internal`] where the
     /// launcher cannot be started.
     pub fn start(config: NativeConfig) -> Result<Self, SandboxError> {
+        Self::start_with(config, None)
+    }
+
+    /// The same, with a bubblewrap that makes the sandboxes.
+    pub(crate) fn start_with(config: NativeConfig, bwrap: Option<PathBuf>) -> Result<Self, SandboxError> {
         if !cfg!(target_arch = "x86_64") {
             return Err(SandboxError::Unsupported {
                 missing: format!("a filter of system calls for {}", std::env::consts::ARCH),
@@ -115,6 +120,7 @@ impl NativeProvider {
         let mut template = HostTemplate::of_host(config.home.as_deref());
         template.root.runtime.clone_from(&config.runtime_dir);
         template.root.parked = config.parked;
+        template.root.bwrap = bwrap;
         let link = Link::start(&config, &template.root)?;
         Ok(Self { template, isolation: describe(), link: Mutex::new(Some(link)), config })
     }

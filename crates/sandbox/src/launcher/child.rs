@@ -20,7 +20,7 @@ use super::ids::{AGENT, Namespaces};
 use super::order::{Fault, Order, Template, receive};
 use super::root::{Parts, at};
 use super::seccomp::Instruction;
-use super::{state, sys};
+use super::{bwrap, state, sys};
 
 /// CAP_KILL, CAP_SETGID, CAP_SETUID: the guest, process 1, runs commands as another user and kills them. CAP_CHOWN,
 /// CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID: what the sandbox's root is for where somebody asks for a command as
@@ -53,7 +53,11 @@ pub(super) fn run(start: &Start<'_>, orders: OwnedFd, faults: OwnedFd) -> ! {
     }
     // The ways to other children: who holds one keeps it open.
     sys::close_all_but(&mut kept);
-    let fault = match become_guest(start, File::from(orders)) {
+    let became = match &start.template.bwrap {
+        Some(program) => bwrap::become_guest(start, program, File::from(orders)),
+        None => become_guest(start, File::from(orders)),
+    };
+    let fault = match became {
         Ok(()) => sys::exit_now(0),
         Err(fault) => fault,
     };
@@ -88,7 +92,7 @@ fn become_guest(start: &Start<'_>, mut orders: File) -> Result<(), Fault> {
     let setup = setup_pipe(&order)?;
     parts.complete(&order)?;
     place_descriptors(&[listener.as_fd(), setup.as_fd()])?;
-    set_limits(start, &order)?;
+    set_limits(start, &order, true)?;
     give_up_powers(start)?;
     Err(at("execute the guest")(sys::execute(start.guest, c"journeyman-guest")))
 }
@@ -113,7 +117,7 @@ fn give_up_powers(start: &Start<'_>) -> Result<(), Fault> {
 }
 
 /// Makes the sandbox's folder on the host with the guest's socket in it.
-fn listen(folder: &Path) -> Result<UnixListener, Fault> {
+pub(super) fn listen(folder: &Path) -> Result<UnixListener, Fault> {
     use std::os::unix::fs::DirBuilderExt as _;
     let make = || {
         let new = || std::fs::DirBuilder::new().mode(0o700).create(folder);
@@ -127,7 +131,7 @@ fn listen(folder: &Path) -> Result<UnixListener, Fault> {
 }
 
 /// A pipe that holds the guest's setup.
-fn setup_pipe(order: &Order) -> Result<OwnedFd, Fault> {
+pub(super) fn setup_pipe(order: &Order) -> Result<OwnedFd, Fault> {
     let json = serde_json::to_vec(&order.setup).map_err(at("encode the guest's setup"))?;
     let (reader, writer) =
         nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(at("make a pipe"))?;
@@ -138,7 +142,7 @@ fn setup_pipe(order: &Order) -> Result<OwnedFd, Fault> {
 }
 
 /// 0 to 2 are /dev/null, then `sources`; everything else closes with the guest's program.
-fn place_descriptors(sources: &[BorrowedFd<'_>]) -> Result<(), Fault> {
+pub(super) fn place_descriptors(sources: &[BorrowedFd<'_>]) -> Result<(), Fault> {
     let null = File::options().read(true).write(true).open("/dev/null").map_err(at("open /dev/null"))?;
     // Before placing: the copies must not close.
     sys::close_on_exec_from(3).map_err(at("mark descriptors"))?;
@@ -147,15 +151,17 @@ fn place_descriptors(sources: &[BorrowedFd<'_>]) -> Result<(), Fault> {
     sys::place_descriptors(&all).map_err(at("place descriptors"))
 }
 
-fn set_limits(start: &Start<'_>, order: &Order) -> Result<(), Fault> {
+pub(super) fn set_limits(start: &Start<'_>, order: &Order, with_processes: bool) -> Result<(), Fault> {
     let limits = &order.limits;
     let mut wanted = vec![
         (Resource::RLIMIT_CORE, 0),
         (Resource::RLIMIT_MEMLOCK, 1 << 20),
         (Resource::RLIMIT_NOFILE, limits.open_files),
         (Resource::RLIMIT_FSIZE, limits.file_size_bytes),
-        (Resource::RLIMIT_NPROC, limits.processes.into()),
     ];
+    if with_processes {
+        wanted.push((Resource::RLIMIT_NPROC, limits.processes.into()));
+    }
     if start.limit_each_process {
         wanted.push((Resource::RLIMIT_DATA, limits.memory_bytes));
     }

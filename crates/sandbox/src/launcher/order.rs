@@ -84,6 +84,8 @@ pub(crate) enum Fault {
 pub(crate) struct Template {
     /// The folder of this owner's sandboxes; each gets one of its own in it.
     pub(crate) runtime: PathBuf,
+    /// The bubblewrap that makes the sandboxes; otherwise we do.
+    pub(crate) bwrap: Option<PathBuf>,
     /// How many children wait ready for an order.
     pub(crate) parked: usize,
     /// What is seen of the host, read-only: (host, inside).

@@ -19,7 +19,7 @@ use super::ids::{self, Mode, Slots};
 use super::order::{Fault, Order, Template, send};
 use super::root::at;
 use super::sandboxes::{Shared, label_of};
-use super::sys;
+use super::{bwrap, sys};
 
 /// A child without an order.
 pub(super) struct Child {
@@ -89,6 +89,9 @@ impl Park {
     pub(super) fn prepare(&mut self, template: Template, slots: &mut Slots) -> Result<(), Fault> {
         self.drain(slots);
         fs::create_dir_all(root_folder(&template)).map_err(at("make the folder of roots"))?;
+        if template.bwrap.is_some() {
+            bwrap::prepare(&template).map_err(at("prepare for bwrap"))?;
+        }
         self.template = template;
         Ok(())
     }
@@ -157,7 +160,7 @@ impl Park {
     fn make(&mut self, shared: &Shared, slots: &mut Slots) -> Result<Child, Fault> {
         self.number += 1;
         let name = format!("parked-{}-{}", std::process::id(), self.number);
-        let with_root = shared.mode == Mode::Root;
+        let with_root = shared.mode == Mode::Root && self.template.bwrap.is_none();
         let slot = match with_root {
             true => Some(slots.take().ok_or_else(|| Fault::Other("all ranges of ids are taken".to_owned()))?),
             false => None,
@@ -202,7 +205,8 @@ fn clone(
     };
     // Without root, a clone that nobody may look into could not be given its id.
     prctl::set_dumpable(slot.is_none()).map_err(at("begin a clone"))?;
-    let cloned = sys::clone_process(child::clone_flags(slot.is_some()));
+    let flags = if template.bwrap.is_some() { 0 } else { child::clone_flags(slot.is_some()) };
+    let cloned = sys::clone_process(flags);
     if !matches!(cloned, Ok(None)) {
         prctl::set_dumpable(false).map_err(at("end a clone"))?;
     }
@@ -214,7 +218,7 @@ fn clone(
     })?;
     let Some(pid) = cloned else { child::run(&start, orders_reader, faults_writer) };
     let mut orders = File::from(orders);
-    if slot.is_none() {
+    if slot.is_none() && template.bwrap.is_none() {
         ids::map_single_id(pid).map_err(at("map the user"))?;
         orders.write_all(b"g").map_err(at("begin"))?;
     }

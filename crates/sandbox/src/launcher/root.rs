@@ -30,7 +30,7 @@ const TEMPORARY_BYTES: u64 = 2 << 30;
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
 /// Files of /proc that tell of the host or change it: covered by an empty file that nobody may open.
-const MASKED_FILES: [&str; 14] = [
+pub(super) const MASKED_FILES: [&str; 14] = [
     "kcore",
     "keys",
     "key-users",
@@ -51,7 +51,7 @@ const MASKED_FOLDERS: [&str; 4] = ["acpi", "asound", "scsi", "driver"];
 const READ_ONLY_FOLDERS: [&str; 4] = ["sys", "bus", "fs", "irq"];
 
 /// Places in the root that exist, besides what is shown.
-const FOLDERS: [&str; 10] =
+pub(super) const FOLDERS: [&str; 10] =
     ["dev", "proc", "tmp", "run", "mnt", "home", "etc", "var/lib", "var/cache", "root"];
 
 pub(super) type Result<T> = std::result::Result<T, Fault>;
@@ -93,7 +93,7 @@ impl Parts<'_> {
     ///
     /// What the sandbox before this one may have written (links!) is walked only once the root is this process's own.
     pub(super) fn complete(&self, order: &Order) -> Result<()> {
-        let bytes = (order.limits.memory_bytes / 2).clamp(1 << 20, TEMPORARY_BYTES);
+        let bytes = temporary_bytes(order);
         if bytes != TEMPORARY_BYTES {
             resize(Path::new("tmp"), bytes)?;
             resize(Path::new("dev/shm"), bytes)?;
@@ -356,6 +356,11 @@ fn cover(mask: &Path, target: &Path) -> Result<()> {
     let tree = sys::open_tree(mask).map_err(at("open a mask"))?;
     sys::set_attributes(tree.as_fd(), SHOWN | attr::NO_EXEC, None).map_err(at("limit a mask"))?;
     sys::attach(tree.as_fd(), target).map_err(at("cover a file of /proc"))
+}
+
+/// How much /tmp and /dev/shm each may hold.
+pub(super) fn temporary_bytes(order: &Order) -> u64 {
+    (order.limits.memory_bytes / 2).clamp(1 << 20, TEMPORARY_BYTES)
 }
 
 /// Changes the size of a tmpfs.

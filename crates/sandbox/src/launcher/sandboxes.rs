@@ -164,7 +164,7 @@ impl Sandboxes {
     pub(super) fn kill(&mut self, id: SandboxId, cause: &'static str) -> bool {
         let Some(alive) = self.alive.get_mut(&id) else { return false };
         alive.cause.get_or_insert(cause);
-        let _ = kill(Pid::from_raw(alive.pid), Signal::SIGKILL);
+        kill_first(alive.pid);
         // What is frozen cannot die.
         let _ = alive.group.thaw();
         true
@@ -254,6 +254,18 @@ impl Sandboxes {
             self.slots.give_back(slot);
         }
         let _ = fs::remove_dir_all(&alive.folder);
+    }
+}
+
+/// Kills process 1 of a sandbox. Where bubblewrap stands above it, that ends once it has; the kernel has then killed
+/// the others.
+fn kill_first(pid: i32) {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    let below = children.split_whitespace().filter_map(|child| child.parse().ok());
+    let is_bwrap = fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|path| path.ends_with("bwrap"));
+    let targets: Vec<i32> = if is_bwrap { below.collect() } else { Vec::new() };
+    for target in if targets.is_empty() { vec![pid] } else { targets } {
+        let _ = kill(Pid::from_raw(target), Signal::SIGKILL);
     }
 }
 

@@ -20,6 +20,14 @@ pub(super) struct Instruction {
     operand: u32,
 }
 
+impl Instruction {
+    /// As the kernel reads it.
+    pub(super) fn bytes(self) -> [u8; 8] {
+        let ([a, b], [c, d, e, f]) = (self.code.to_ne_bytes(), self.operand.to_ne_bytes());
+        [a, b, self.if_true, self.if_false, c, d, e, f]
+    }
+}
+
 const LOAD: u16 = 0x20;
 const JUMP: u16 = 0x05;
 const JUMP_IF_EQUAL: u16 = 0x15;

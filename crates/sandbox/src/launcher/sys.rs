@@ -328,13 +328,21 @@ pub(super) fn close_all_but(kept: &mut [RawFd]) {
     }
 }
 
+/// A copy of a descriptor, at a number from `least` on, that closes with the next program.
+pub(super) fn duplicate_above(fd: BorrowedFd<'_>, least: c_int) -> io::Result<OwnedFd> {
+    // SAFETY: integers only.
+    own(c_long::from(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, least) }))
+}
+
 /// Puts copies of `sources` at the descriptors 0, 1, 2 …; they stay open in the next program.
 pub(super) fn place_descriptors(sources: &[BorrowedFd<'_>]) -> io::Result<()> {
     let mut high = Vec::with_capacity(sources.len());
+    // Above the targets.
+    let least = c_int::try_from(sources.len().max(64)).map_err(io::Error::other)?;
     for source in sources {
         // First out of the way: a source may lie where another one shall go.
         // SAFETY: integers only.
-        let fd = unsafe { libc::fcntl(source.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 64) };
+        let fd = unsafe { libc::fcntl(source.as_raw_fd(), libc::F_DUPFD_CLOEXEC, least) };
         high.push(check(c_long::from(fd))?);
     }
     for (target, source) in (0..).zip(&high) {
@@ -343,6 +351,25 @@ pub(super) fn place_descriptors(sources: &[BorrowedFd<'_>]) -> io::Result<()> {
         check(c_long::from(unsafe { libc::dup2(*source, target) }))?;
     }
     Ok(())
+}
+
+/// Becomes the program in `file`, with these words (a zero byte in one ends it) and no environment.
+pub(super) fn execute_with(file: BorrowedFd<'_>, words: &[&str]) -> io::Error {
+    let words: Vec<_> = words.iter().filter_map(|word| std::ffi::CString::new(*word).ok()).collect();
+    let arguments: Vec<_> = words.iter().map(|word| word.as_ptr()).chain([std::ptr::null()]).collect();
+    let environment = [std::ptr::null::<libc::c_char>()];
+    // SAFETY: both lists end with a null and live through the call, which returns only on failure.
+    unsafe {
+        libc::syscall(
+            libc::SYS_execveat,
+            file.as_raw_fd(),
+            c"".as_ptr(),
+            arguments.as_ptr(),
+            environment.as_ptr(),
+            libc::AT_EMPTY_PATH,
+        );
+    }
+    io::Error::last_os_error()
 }
 
 /// Becomes the program in `file`, with one argument and no environment.
