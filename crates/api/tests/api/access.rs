@@ -227,7 +227,7 @@ async fn another_organisation_finds_none_of_our_things_and_changes_none() {
             assert_eq!(answer.status, StatusCode::NOT_FOUND, "{method} {path}: {}", answer.text);
             assert!(answer.code().ends_with("_not_found"), "{method} {path}: {}", answer.code());
         }
-        assert_eq!(called, 41);
+        assert_eq!(called, 44);
         for list in ["/v1/runs", "/v1/projects", "/v1/sandboxes", "/v1/snapshots"] {
             assert_eq!(rig.get(list, As::Token(&stranger)).await.json()["items"], json!([]), "{list}");
         }
