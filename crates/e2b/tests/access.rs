@@ -1,4 +1,5 @@
 //! Who may do what, and what badly formed requests get. What goes well is told by `sdk-tests`, with E2B's clients.
+#![expect(clippy::expect_used, reason = "a test that cannot be set up has failed")]
 
 use std::time::Duration;
 
