@@ -4,6 +4,7 @@ mod checks;
 mod command_line;
 mod common;
 mod edges;
+mod large;
 mod owner;
 mod people;
 mod remotes;

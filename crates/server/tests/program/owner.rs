@@ -77,6 +77,28 @@ fn a_port_that_was_asked_for_is_taken_or_refused_and_never_exchanged() {
 }
 
 #[test]
+fn a_usual_port_that_another_program_has_is_told_and_the_next_free_one_is_taken() {
+    let program = Program::new(JOURNEYMAN);
+    // Where it is taken already, by whatever runs on this machine, it is taken as well.
+    let _taken = TcpListener::bind("127.0.0.1:4000");
+    let mut server = program.start(&["up"]);
+    let line = server.line_with("/welcome#t=");
+    let (_, after) = line.split_once("http://127.0.0.1:").expect("an address of this machine");
+    let port: u16 = after.split('/').next().and_then(|port| port.parse().ok()).expect("a port");
+    assert!((4001..=4020).contains(&port), "{line}");
+    std::net::TcpStream::connect(("127.0.0.1", port)).expect("it listens there");
+
+    let other = Program::new(JOURNEYMAN);
+    let refused = other.run(&["up", "--listen", "127.0.0.1:4000", "--json"]).with_code(9).error();
+    assert_eq!(refused["code"], "port_taken", "{refused}");
+    assert!(refused["fix"].as_str().unwrap_or_default().contains("--listen"), "{refused}");
+
+    server.signal("TERM");
+    let said = server.end().with_code(0).stderr;
+    assert!(said.contains("Port 4000 is taken by another program, so this is the next free one."), "{said}");
+}
+
+#[test]
 fn a_process_without_the_role_of_the_api_listens_on_no_port() {
     let program = Program::new(JOURNEYMAN);
     let mut worker = program.start(&["up", "--roles", "worker,scheduler", "--json"]);
