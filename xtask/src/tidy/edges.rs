@@ -21,7 +21,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("sandbox", "domain runtime guest"),
     ("agent", "domain runtime models sandbox"),
     ("accounts", "domain runtime store secrets"),
-    ("orchestrator", "domain runtime store sandbox accounts"),
+    ("orchestrator", "domain runtime store secrets sandbox accounts"),
     ("gateway", "domain runtime store accounts secrets"),
     ("runs", "domain runtime store models sandbox agent orchestrator accounts secrets"),
     ("api", "domain runtime store models sandbox accounts orchestrator runs secrets gateway"),

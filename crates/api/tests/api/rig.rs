@@ -214,7 +214,12 @@ impl Rig {
     pub(crate) async fn asking_run(&self, token: &str) -> Value {
         let made = self.post("/v1/runs", As::Token(token), self.wish(ASKS)).await;
         assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
-        self.reach(token, &made.json(), &["waiting"]).await
+        let run = self.reach(token, &made.json(), &["waiting"]).await;
+        // The model may ask before the sandbox is there, and what a test counts comes after both.
+        let id = run["id"].as_str().and_then(|id| id.parse().ok()).expect("an id");
+        let view = self.world.runs.find(&self.world.read(), runs::RunRef::Id(id)).await.expect("the run");
+        self.world.until(&view, |event| matches!(event, domain::event::RunEvent::SandboxReady(_))).await;
+        run
     }
 
     /// A run that was answered, has changed a file, and has ended.

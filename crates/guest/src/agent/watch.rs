@@ -1,6 +1,7 @@
 //! Watches files and folders for changes, new folders too.
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::fd::AsFd as _;
@@ -112,7 +113,9 @@ impl Watch {
                 if entry.file_type().is_ok_and(|kind| kind.is_dir()) && self.add(&place)? {
                     open.push(place.clone());
                 }
-                if let Some(found) = &mut found {
+                if let Some(found) = &mut found
+                    && !is_ours(&entry.file_name())
+                {
                     found.push(place);
                 }
             }
@@ -162,7 +165,7 @@ impl Watch {
         let Some(folder) = self.places.get(&event.wd).cloned() else { return };
         let is_root = event.wd == self.root;
         let place = match event.name {
-            Some(name) if name.as_encoded_bytes().starts_with(TEMPORARY.as_bytes()) => return,
+            Some(name) if is_ours(&name) => return,
             Some(name) => folder.join(name),
             None if is_root => folder,
             // Its parent tells of it too.
@@ -220,6 +223,11 @@ impl Watch {
             let _ = self.add_below(Path::new(""), None);
         }
     }
+}
+
+/// Whether a file is one that a write of ours puts beside the real one for a moment.
+fn is_ours(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(TEMPORARY.as_bytes())
 }
 
 fn of_what() -> AddWatchFlags {

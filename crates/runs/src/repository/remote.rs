@@ -178,14 +178,15 @@ fn checked_name(url: &str) -> Result<String> {
     {
         return wrong("it has characters that no repository's address has");
     }
-    let last = rest.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    let path = rest.split_once('/').map(|(_, path)| path).unwrap_or_default();
+    let last = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
     let name: String = last
         .trim_end_matches(".git")
         .chars()
         .filter(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c))
         .collect();
     let name = name.trim_matches('.');
-    if name.is_empty() || !rest.contains('/') {
+    if name.is_empty() {
         return wrong("it names no repository");
     }
     Ok(name.to_owned())
