@@ -96,6 +96,9 @@ pub enum Error {
     /// The disk is full.
     #[error("the disk is full")]
     DiskFull,
+    /// The disk does not work.
+    #[error("the disk that holds the data folder does not work")]
+    DiskBroken,
     /// Access or accounts said no.
     #[error(transparent)]
     Accounts(#[from] accounts::Error),

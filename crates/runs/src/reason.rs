@@ -18,6 +18,8 @@ pub(crate) fn reason_of(error: &Error) -> Reason {
         Error::Sandbox(SandboxError::DiskFull { .. }) | Error::DiskFull => {
             Reason::new("disk_full", text).with_fix("make room, then resume or continue the run")
         }
+        Error::DiskBroken => Reason::new("disk_broken", text)
+            .with_fix("mend or replace the disk, then resume or continue the run"),
         Error::Sandbox(_) => {
             Reason::new("sandbox_failed", text).with_fix("journeyman doctor tells what this machine lacks")
         }

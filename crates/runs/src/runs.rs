@@ -537,6 +537,7 @@ fn wrong(state: &RunState, change: &'static str) -> Error {
 pub(crate) fn from_store(error: StoreError) -> Error {
     match error {
         StoreError::DiskFull => Error::DiskFull,
+        StoreError::DiskBroken => Error::DiskBroken,
         StoreError::FenceLost { .. } => Error::Lost,
         StoreError::Conflict { what: "the request of this idempotency key" } => Error::IdempotencyConflict,
         other => Error::Internal { doing: "reach the store", source: Box::new(other) },

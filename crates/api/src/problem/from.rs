@@ -7,7 +7,7 @@ use sandbox::SandboxError;
 use sandbox::error::FileFault;
 
 use super::Problem;
-use super::store_error::disk_full;
+use super::store_error::{disk_broken, disk_full};
 
 impl From<accounts::Error> for Problem {
     fn from(error: accounts::Error) -> Self {
@@ -77,6 +77,7 @@ impl From<runs::Error> for Problem {
             E::IdempotencyConflict => idempotency_conflict(),
             E::Lost => Self::new(StatusCode::CONFLICT, "conflict", detail).with_fix("try again"),
             E::DiskFull => disk_full(),
+            E::DiskBroken => disk_broken(),
             E::Accounts(error) => error.into(),
             E::Internal { .. } => Self::internal(&error),
         }

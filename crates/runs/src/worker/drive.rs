@@ -58,7 +58,7 @@ pub(super) async fn drive(runs: &Runs, claim: &Claim, stop: CancellationToken) -
     match ride(runs, spec, &journal, stop).await {
         Ok(()) => Ok(()),
         // The claim runs out by itself, or is somebody else's already.
-        Err(error @ (Error::Lost | Error::DiskFull)) => Err(error),
+        Err(error @ (Error::Lost | Error::DiskFull | Error::DiskBroken)) => Err(error),
         Err(error) => fail(&journal, &error).await,
     }
 }

@@ -1,5 +1,6 @@
 //! The program as people and scripts use it: real binary, real sandbox, scripted models.
 
+mod broken_disk;
 mod checks;
 mod command_line;
 mod common;

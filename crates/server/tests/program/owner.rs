@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use testkit::program::Program;
 use testkit::repository::Repository;
 
+use super::broken_disk::BreakableDisk;
 use super::common::{JOURNEYMAN, WRITES_A_FILE};
 use super::small_disk::SmallDisk;
 
@@ -169,6 +170,36 @@ fn a_full_disk_is_named_and_what_was_acknowledged_is_kept() {
     let listed = program.run(&["run", "list", "--json"]).with_code(0).last_json();
     let first = listed["items"].as_array().into_iter().flatten().find(|run| run["number"] == 1).cloned();
     assert_eq!(first.map(|run| run["state"].clone()), Some("succeeded".into()));
+}
+
+#[test]
+fn a_disk_that_breaks_is_named_and_what_was_acknowledged_is_there_when_it_is_mended() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let Some(disk) = BreakableDisk::mount() else { return };
+    let program = Program::new(JOURNEYMAN).with_data(&disk.path().join("data"));
+    let repository = Repository::with(&[("a.txt", "one\n")]);
+    let (model, path) = (program.script("writes", WRITES_A_FILE), repository.path());
+    let path = path.to_string_lossy();
+    let work = ["do", "w", "--repo", &path, "--model", &model, "--json"];
+    let (server, _) = program.up();
+    program.run(&work).with_code(0);
+    let before = program.run(&["watch", "1", "--json"]).with_code(0).stdout;
+    disk.break_it();
+    let refused = program.run(&work);
+    assert_ne!(refused.code, 0, "{}", refused.stdout);
+    assert_eq!(refused.error()["code"], "disk_broken", "{}{}", refused.stdout, refused.stderr);
+    server.signal("KILL");
+    server.end();
+
+    disk.mend();
+    let listed = program.run(&["run", "list", "--json"]).with_code(0).last_json();
+    let runs: Vec<_> = listed["items"].as_array().into_iter().flatten().collect();
+    assert_eq!((runs.len(), &runs[0]["state"]), (1, &"succeeded".into()), "what was refused is not there");
+    assert_eq!(program.run(&["watch", "1", "--json"]).with_code(0).stdout, before, "every step is there");
+    assert!(program.run(&["diff", "1"]).with_code(0).stdout.contains("+x"), "and what was kept beside");
+    program.run(&work).with_code(0);
 }
 
 #[test]

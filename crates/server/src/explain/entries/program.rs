@@ -10,6 +10,9 @@ super::codes! {
     "disk_full" Internal: "A disk is full; nothing that was acknowledged is lost.",
         "Rows, workspaces and kept files need room; runs sleep until there is some.",
         "free some space, or delete old runs: journeyman run delete RUN";
+    "disk_broken" Internal: "The disk that holds the data folder does not work; nothing that was acknowledged is lost.",
+        "It answers reads or writes with errors. Nothing is acknowledged that it did not keep.",
+        "see what dmesg says of it, mend or replace it, then start the server again: journeyman up";
     "data_folder_unknown" Usage: "There is no place for the data folder.",
         "Neither --data, JOURNEYMAN_DATA, XDG_DATA_HOME nor HOME names one.",
         "name one: --data DIR";
