@@ -22,6 +22,7 @@ mod store;
 mod summary;
 pub mod view;
 mod view_of;
+mod wanted;
 pub mod worker;
 mod workspace;
 

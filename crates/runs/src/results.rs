@@ -68,6 +68,7 @@ impl Runs {
                 })
             })
             .await?;
+        self.want(key.run);
         let now = self.question(org, question).await?;
         match (taken, now.state) {
             (true, _) => Ok(now),

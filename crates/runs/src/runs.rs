@@ -24,6 +24,7 @@ use crate::request::{NewRun, RunFilter, RunRef};
 use crate::store::{self as rows, RunRow};
 use crate::summary::Summary;
 use crate::view::{Page, ProjectRef, RunView};
+use crate::wanted::WantedRuns;
 
 /// The queue's topic.
 pub const QUEUE: &str = "runs";
@@ -73,6 +74,7 @@ pub(crate) struct Inner {
     pub(crate) bases: Bases,
     pub(crate) remotes: Remotes,
     pub(crate) live: LiveRuns,
+    pub(crate) wanted: WantedRuns,
 }
 
 impl Runs {
@@ -82,7 +84,8 @@ impl Runs {
         let bases = Bases::new(parts.settings.data.join("bases"), parts.orchestrator.clone());
         let root = parts.settings.data.join("remotes");
         let remotes = Remotes::new(root, parts.orchestrator.clone(), parts.way_out.clone());
-        Self { inner: Arc::new(Inner { parts, bases, remotes, live: LiveRuns::default() }) }
+        let (live, wanted) = (LiveRuns::default(), WantedRuns::default());
+        Self { inner: Arc::new(Inner { parts, bases, remotes, live, wanted }) }
     }
 
     /// The live stream on which lists of runs hear of changes: pieces of kind `run.changed` with a
@@ -157,7 +160,14 @@ impl Runs {
         let request = idempotency_key.map(|key| idempotency(org, key, &wish));
         let now_ms = ambient.now_ms();
         let id = store.write(move |tx| Box::pin(insert(tx, spec, window, request, now_ms))).await?;
+        self.want(id);
         self.view(org, id).await
+    }
+
+    /// Lets a worker of this process that works on wanted runs only work on this one. Whatever is asked of a run
+    /// here makes it wanted.
+    pub fn want(&self, run: RunId) {
+        self.inner.wanted.add(run);
     }
 
     /// One run.
@@ -353,6 +363,7 @@ impl Runs {
         let Parts { store, ambient, .. } = &self.inner.parts;
         let (org, by, now_ms) = (allowed.org(), allowed.by().to_owned(), ambient.now_ms());
         let key = RunKey { org, run: self.resolve(org, run).await? };
+        self.want(key.run);
         store
             .write(move |tx| {
                 Box::pin(async move {

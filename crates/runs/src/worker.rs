@@ -28,11 +28,13 @@ pub struct WorkerConfig {
     pub capacity: u32,
     /// The most runs at once of one org, over all processes.
     pub capacity_per_org: u32,
+    /// Whether it works on those runs only of which something was asked in this process ([`Runs::want`]).
+    pub only_wanted: bool,
 }
 
 impl Default for WorkerConfig {
     fn default() -> Self {
-        Self { capacity: 64, capacity_per_org: 64 }
+        Self { capacity: 64, capacity_per_org: 64, only_wanted: false }
     }
 }
 
@@ -75,6 +77,7 @@ impl Worker {
                 Ok(None) => {
                     tokio::select! {
                         _ = listener.changed(LOOK_AGAIN) => {}
+                        () = self.runs.inner.wanted.more() => {}
                         () = stop.cancelled() => {}
                     }
                 }
@@ -90,7 +93,10 @@ impl Worker {
     }
 
     async fn claim(&self) -> Result<Option<Claim>> {
-        let store = &self.runs.inner.parts.store;
+        let (store, wanted) = (&self.runs.inner.parts.store, &self.runs.inner.wanted);
+        if self.config.only_wanted {
+            return Ok(wanted.claim(store, &self.holder, CLAIM_TTL_MS).await?);
+        }
         Ok(store.claim(QUEUE, &self.holder, CLAIM_TTL_MS, self.config.capacity_per_org).await?)
     }
 }

@@ -67,7 +67,7 @@ impl Owned {
             http::serve_port(router.clone(), listener, &tasks)?;
         }
         http::serve_socket(router, &parts, unix, &tasks)?;
-        start_roles(context, &parts, &spec.roles, &tasks);
+        start_roles(context, &parts, (&spec.roles, spec.in_process), &tasks);
         lock.announce(&Owner {
             pid: std::process::id(),
             socket: socket.clone(),
@@ -80,6 +80,11 @@ impl Owned {
     /// Where commands reach it.
     pub(crate) fn socket(&self) -> &Path {
         &self.socket
+    }
+
+    /// Works on a run of which nothing new was asked here.
+    pub(crate) fn work_on(&self, run: domain::RunId) {
+        self.parts.runs.want(run);
     }
 
     /// Where browsers reach it.
@@ -141,10 +146,10 @@ async fn work(parts: Parts, roles: Vec<Role>, config: WorkerConfig, tasks: Super
     }
 }
 
-fn start_roles(context: &Context, parts: &Parts, roles: &[Role], tasks: &Supervisor) {
+fn start_roles(context: &Context, parts: &Parts, (roles, in_process): (&[Role], bool), tasks: &Supervisor) {
     if roles.contains(&Role::Worker) || roles.contains(&Role::Orchestrator) {
         let capacity = http::capacity(&context.config);
-        let config = WorkerConfig { capacity, capacity_per_org: capacity };
+        let config = WorkerConfig { capacity, capacity_per_org: capacity, only_wanted: in_process };
         tasks.spawn("worker", work(parts.clone(), roles.to_vec(), config, tasks.clone()));
     }
     if roles.contains(&Role::Scheduler) {

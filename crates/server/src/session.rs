@@ -157,6 +157,13 @@ impl Session {
         Ok(true)
     }
 
+    /// Goes on with a run that has lost its owner, where this process does the work.
+    pub(crate) fn work_on(&self, run: domain::RunId) {
+        if let OwnedBy::Us(owner) = &self.owner {
+            owner.work_on(run);
+        }
+    }
+
     /// How the command speaks.
     pub(crate) const fn output(&self) -> &Output {
         &self.context.output

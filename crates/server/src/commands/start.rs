@@ -102,23 +102,24 @@ async fn follow_as(session: &mut Session, run: RunView, manner: Manner) -> Resul
         if !session.take_over().await? {
             return Err(failure);
         }
+        session.work_on(followed.run.id);
         run = session.client.get(&path_of(&followed.run)).await?;
         manner = Manner { after: followed.seen, awaits_change: false, ..manner };
     }
 }
 
-/// Who owns the folder goes on with every run that waits for a worker, so others may be under way when ours
-/// has ended; they stop with us.
+/// We work on what was asked of us; who follows this command is told what else waits for a worker.
 async fn tell_of_others(session: &Session, ours: &RunView) {
     if !session.in_process() || session.output().json {
         return;
     }
     // What cannot be told now is in `journeyman run list`.
     let Ok(page) = session.client.get::<Page<RunView>>("/v1/runs?limit=50").await else { return };
-    let at_work = |run: &&RunView| matches!(run.state.as_str(), "queued" | "starting" | "running");
+    let at_work =
+        |run: &&RunView| matches!(run.state.as_str(), "queued" | "starting" | "running" | "sleeping");
     for run in page.items.iter().filter(at_work).filter(|run| run.id != ours.id) {
         let (number, project) = (run.number, crate::render::text::clean(&run.project.slug));
-        session.output().say(&format!("run {number} of {project} is unfinished; it goes on with a server, or by: journeyman resume {number}"));
+        session.output().say(&format!("run {number} of {project} waits; it goes on with a server (journeyman up), or by: journeyman resume {number}"));
     }
 }
 

@@ -147,6 +147,7 @@ async fn put_to_rest(context: &Context, run: &str, rest: Rest) -> Result<Exit> {
     let mut run = asked?;
     if orphaned {
         let session = context.session(&Role::ALL).await?;
+        session.work_on(run.id);
         let settled = settle(&session, run, rest.state).await;
         session.close().await;
         run = settled?;
@@ -182,8 +183,15 @@ pub(super) async fn resume(context: &Context, args: ResumeArgs) -> Result<Exit> 
             must_outlive_us(session, args.follow)?;
             let before = find(session, &args.run).await?;
             let run = match before.state.as_str() {
-                // Its owner was lost; whoever owns the folder now has it already.
-                "queued" | "starting" | "running" => before.clone(),
+                // Its owner was lost; a server has it already.
+                "queued" | "starting" | "running" => {
+                    session.work_on(before.id);
+                    if !session.in_process() && session.ends_with_a_command() {
+                        // The command that owns the folder hears that the run is wanted; there is no more to it.
+                        let _refused = change(session, &args.run, "resume", &json!({})).await;
+                    }
+                    before.clone()
+                }
                 _ => change(session, &args.run, "resume", &json!({})).await?,
             };
             let view = serde_json::to_value(&run).unwrap_or_default();

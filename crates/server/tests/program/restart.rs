@@ -143,7 +143,7 @@ fn a_run_whose_owner_was_killed_can_be_stopped_without_a_server() {
 }
 
 #[test]
-fn who_works_on_one_run_is_told_of_another_that_is_unfinished() {
+fn a_command_works_on_its_own_run_only_and_tells_of_others_that_wait() {
     let (program, repository) = (Program::new(JOURNEYMAN), Repository::with(&[("a.txt", "one\n")]));
     let (long, short) = (program.script("six", SIX_TRACES), program.script("writes", WRITES_A_FILE));
     let path = repository.path();
@@ -152,7 +152,17 @@ fn who_works_on_one_run_is_told_of_another_that_is_unfinished() {
     owner.line_with("tool.started");
     owner.signal("KILL");
     drop(owner);
+    let stands = || {
+        let shown = program.run(&["run", "show", "1", "--json"]).with_code(0).last_json();
+        (shown["state"].clone(), shown["last_seq"].clone())
+    };
+    let before = stands();
     let other = program.run(&["do", "short", "--repo", &path, "--model", &short]).with_code(0);
-    assert!(other.stderr.contains("journeyman resume 1"), "{}", other.stderr);
+    assert!(
+        other.stderr.contains("run 1 of") && other.stderr.contains("journeyman resume 1"),
+        "{}",
+        other.stderr
+    );
+    assert_eq!(stands(), before, "nobody asked for run 1");
     assert_eq!(program.run(&["resume", "1", "--json"]).with_code(0).last_json()["state"], "succeeded");
 }
