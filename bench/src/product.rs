@@ -47,12 +47,7 @@ impl Player {
     /// Plays one run in `repository` to its end, and returns when it was started.
     pub(crate) fn play(self, repository: &Path, data: &Path, model: &Model) -> Result<Instant, String> {
         let mut command = match self {
-            Self::Bare => {
-                let own = std::env::current_exe().map_err(|error| format!("where am I: {error}"))?;
-                let mut command = Command::new(own);
-                command.args(["bare", &model.port().to_string(), &prompt(0)]).stdin(Stdio::null());
-                command
-            }
+            Self::Bare => bare(model, 0)?,
             Self::Journeyman(name) => {
                 let mut command = with_model(data, model)?;
                 command.args(["do", &prompt(0), "--repo"]).arg(repository);
@@ -67,6 +62,21 @@ impl Player {
         wait(child, &log)?;
         Ok(begin)
     }
+}
+
+/// The bare loop as a process, for the run with this number.
+fn bare(model: &Model, run: u32) -> Result<Command, String> {
+    let own = std::env::current_exe().map_err(|error| format!("where am I: {error}"))?;
+    let mut command = Command::new(own);
+    command.args(["bare", &model.port().to_string(), &prompt(run)]).stdin(Stdio::null());
+    Ok(command)
+}
+
+/// Starts a bare loop in `repository` and does not wait for it.
+pub(crate) fn start_bare(repository: &Path, model: &Model, run: u32, log: &Path) -> Result<Child, String> {
+    let mut command = bare(model, run)?;
+    command.current_dir(repository).stdout(Stdio::null()).stderr(create(log)?);
+    command.spawn().map_err(|error| format!("cannot start a bare loop: {error}"))
 }
 
 /// Waits for success; the error holds what the program said.

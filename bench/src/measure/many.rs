@@ -25,6 +25,8 @@ pub(super) fn measure(_: &Plan) -> Result<Vec<Figure>, String> {
         |name, runs| play(&folder.path().join(name), &folder, Crowd { runs, think: Duration::ZERO });
     let (alone, many) = (at_once("alone", 1)?, at_once("many", RUNS)?);
     let thinking = play(&folder.path().join("thinking"), &folder, Crowd { runs: RUNS, think: THINK })?;
+    let bare_alone = bare_crowd(&folder, 1)?;
+    let bare_many = bare_crowd(&folder, RUNS)?;
     let limit = 60.0 + 2.0 * f64::from(RUNS);
     let against_one = |played: &Played| median(&played.own_ms) / median(&alone.own_ms);
     Ok(vec![
@@ -40,6 +42,12 @@ pub(super) fn measure(_: &Plan) -> Result<Vec<Figure>, String> {
         Figure::new("50 runs, model thinks 0 s: own time, p95", quantile(&many.own_ms, 0.95), "ms"),
         Figure::new("50 runs, model thinks 0 s: against 1 run", against_one(&many), "times").at_most(3.0),
         Figure::new("50 runs, model thinks 0 s: rounds a second", many.rounds_per_second, "1/s"),
+        Figure::new(
+            "50 bare loops, model thinks 0 s: against 1",
+            median(&bare_many.own_ms) / median(&bare_alone.own_ms),
+            "times",
+        ),
+        Figure::new("50 bare loops, model thinks 0 s: rounds a second", bare_many.rounds_per_second, "1/s"),
     ])
 }
 
@@ -81,6 +89,33 @@ fn play(data: &Path, folder: &Folder, Crowd { runs, think }: Crowd) -> Result<Pl
     }
     let (rss_mib, pss_mib) = watch(server.0.id(), &model, runs as usize)
         .map_err(|error| format!("{error}\n{}", product::tail(&log)))?;
+    let (own_ms, rounds_per_second) = rounds_of(&model, runs)?;
+    Ok(Played { own_ms, rss_mib, pss_mib, rounds_per_second })
+}
+
+/// Loops that keep nothing and isolate nothing, each a process of its own: what the machine itself allows.
+struct BarePlayed {
+    own_ms: Vec<f64>,
+    rounds_per_second: f64,
+}
+
+fn bare_crowd(folder: &Folder, runs: u32) -> Result<BarePlayed, String> {
+    let model = Model::start(Play { runs_to_wait_for: runs as usize, ..Play::rounds(ROUNDS) })?;
+    let mut children = Vec::new();
+    for run in 0..runs {
+        let repository = folder.repository(&format!("bare-{runs}-{run}"))?;
+        let log = repository.with_extension("log");
+        children.push((product::start_bare(&repository, &model, run, &log)?, log));
+    }
+    for (child, log) in children {
+        product::wait(child, &log)?;
+    }
+    let (own_ms, rounds_per_second) = rounds_of(&model, runs)?;
+    Ok(BarePlayed { own_ms, rounds_per_second })
+}
+
+/// The own times of all runs, and how many rounds they made in a second together.
+fn rounds_of(model: &Model, runs: u32) -> Result<(Vec<f64>, f64), String> {
     let asked = model.asked();
     let of_run = |run: u32| {
         let number = format!("{run:04}");
@@ -93,7 +128,7 @@ fn play(data: &Path, folder: &Folder, Crowd { runs, think }: Crowd) -> Result<Pl
     let begin = asked.iter().map(|one| one.answered).min();
     let took =
         begin.zip(asked.last()).map_or(0.0, |(begin, last)| last.arrived.duration_since(begin).as_secs_f64());
-    Ok(Played { own_ms, rss_mib, pss_mib, rounds_per_second: f64::from(runs * ROUNDS) / took })
+    Ok((own_ms, f64::from(runs * ROUNDS) / took))
 }
 
 fn start_server(data: &Path, model: &Model, log: &Path) -> Result<Server, String> {
