@@ -235,13 +235,9 @@ impl Sandboxes {
         removed.into_iter().collect()
     }
 
-    /// Ends all that wait; nothing is left of an owner that has nothing.
+    /// Ends all that wait. The owner's folder stays, empty: the next owner of the same data may be about to use it.
     pub(super) fn end(&mut self) {
         self.park.drain(&mut self.slots);
-        let runtime = &self.park.template().runtime;
-        let _ = fs::remove_dir(runtime.join("root"));
-        // A folder that still holds something stays.
-        let _ = fs::remove_dir(runtime);
     }
 
     fn free(&mut self, alive: Alive) {
